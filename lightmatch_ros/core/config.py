@@ -21,9 +21,7 @@ class MatcherConfig:
         "auto",
         "LightGlue weights: a registry name, a checkpoint file, or auto for those made for the features",
     )
-    max_keypoints: int = parameter(
-        1024, "keypoints kept for each image, best first", minimum=1, maximum=20000
-    )
+    max_keypoints: int = parameter(1024, "keypoints kept for each image, best first", minimum=1, maximum=20000)
     resize: int = parameter(
         0,
         "longer side that images are shrunk to before extraction, pixels; 0 = as they are",
@@ -57,9 +55,7 @@ class KeyframeConfig:
     """When a frame becomes a keyframe, which keyframe a frame is matched with, how many are kept."""
 
     max_count: int = parameter(20, "keyframes kept for each camera", minimum=1, maximum=10000, live=True)
-    max_mb: float = parameter(
-        256.0, "memory that the keyframes of a camera may hold, MB", minimum=0.1, live=True
-    )
+    max_mb: float = parameter(256.0, "memory that the keyframes of a camera may hold, MB", minimum=0.1, live=True)
     min_inlier_ratio: float = parameter(
         0.3,
         "insert when fewer than this part of the keyframe's keypoints are inliers",
@@ -73,9 +69,7 @@ class KeyframeConfig:
     max_rotation_deg: float = parameter(
         15.0, "insert when the rotation exceeds this, degrees", minimum=0, maximum=180, live=True
     )
-    max_age_s: float = parameter(
-        0.0, "insert when the keyframe is older than this, s; 0 = never", minimum=0, live=True
-    )
+    max_age_s: float = parameter(0.0, "insert when the keyframe is older than this, s; 0 = never", minimum=0, live=True)
     min_inliers: int = parameter(
         30, "insert when fewer inliers than this are left: tracking is about to be lost", minimum=0, live=True
     )
@@ -94,12 +88,8 @@ class KeyframeConfig:
 class GeometryConfig:
     """How homography and relative pose are estimated and when they count as valid."""
 
-    h_threshold_px: float = parameter(
-        2.0, "inlier threshold of the homography, pixels", minimum=0.01, live=True
-    )
-    e_threshold_px: float = parameter(
-        1.0, "inlier threshold of the essential matrix, pixels", minimum=0.01, live=True
-    )
+    h_threshold_px: float = parameter(2.0, "inlier threshold of the homography, pixels", minimum=0.01, live=True)
+    e_threshold_px: float = parameter(1.0, "inlier threshold of the essential matrix, pixels", minimum=0.01, live=True)
     confidence: float = parameter(
         0.9999, "confidence of the robust estimation", minimum=0.5, maximum=0.999999, live=True
     )
@@ -139,9 +129,7 @@ class NodeConfig:
         "time after the first image without CameraInfo at which the camera counts as uncalibrated, s",
         minimum=0,
     )
-    publish_tf: bool = parameter(
-        False, "broadcast the relative pose as keyframe -> camera transform; needs tf2_ros"
-    )
+    publish_tf: bool = parameter(False, "broadcast the relative pose as keyframe -> camera transform; needs tf2_ros")
     status_period_s: float = parameter(1.0, "period of status and diagnostics, s", minimum=0.01)
     matcher: MatcherConfig = field(default_factory=MatcherConfig)
     keyframe: KeyframeConfig = field(default_factory=KeyframeConfig)

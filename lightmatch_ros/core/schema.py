@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from lightmatch_ros.core.errors import ConfigurationError
 
@@ -36,16 +37,16 @@ class Parameter:
     choices: tuple[str, ...] = ()
     live: bool = False
 
-    def check(self, value: Any) -> Value:
+    def check(self, value: Any) -> Any:
         """Returns the value in the parameter's type.
 
         Raises:
             ConfigurationError: wrong type, out of range or not a choice.
         """
         value = self._typed(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if not self.minimum <= value <= self.maximum:  # NaN fails too
-                raise ConfigurationError(f"{self.name}: got {value}, wanted {self.range_text()}")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and not self.minimum <= value <= self.maximum:  # NaN fails too
+            raise ConfigurationError(f"{self.name}: got {value}, wanted {self.range_text()}")
         if self.choices and value not in self.choices:
             raise ConfigurationError(f"{self.name}: got {value!r}, wanted one of {', '.join(self.choices)}")
         return value
@@ -63,16 +64,14 @@ class Parameter:
             return f">= {low:g}"
         return f"<= {high:g}" if math.isinf(low) else f"{low:g} to {high:g}"
 
-    def _typed(self, value: Any) -> Value:
+    def _typed(self, value: Any) -> Any:
         wanted = type(self.default)
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
         if wanted is tuple and isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
             return tuple(value)
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-            raise ConfigurationError(
-                f"{self.name}: got {value!r} ({type(value).__name__}), wanted a {wanted.__name__}"
-            )
+            raise ConfigurationError(f"{self.name}: got {value!r} ({type(value).__name__}), wanted a {wanted.__name__}")
         return value
 
 
@@ -86,7 +85,7 @@ def parameters(config: type, prefix: str = "") -> Iterator[Parameter]:
     for field in dataclasses.fields(config):
         name = prefix + field.name
         if "description" in field.metadata:
-            yield Parameter(name, field.default, **field.metadata)
+            yield Parameter(name, cast(Value, field.default), **field.metadata)
         elif isinstance(field.default_factory, type):
             yield from parameters(field.default_factory, name + ".")
 
@@ -123,8 +122,6 @@ def with_values(config: Any, values: dict[str, Any]) -> Any:
 
 
 def _suggestion(name: str, known: dict[str, Parameter]) -> str:
-    import difflib
-
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
