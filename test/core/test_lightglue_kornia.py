@@ -42,8 +42,8 @@ def build(configuration: dict, seed: int, depth: float = 0.95, width: float = 0.
     peer = kornia.feature.LightGlue(None, **settings).eval()
     with torch.no_grad():
         for i, head in enumerate(peer.token_confidence):
-            head.token[0].weight.mul_(4)
-            head.token[0].bias.fill_(0.5 + 1.5 * i)
+            head.token[0].weight.mul_(6)
+            head.token[0].bias.fill_(0.8 * i)
         for head in peer.log_assignment:
             head.matchability.weight.mul_(8)
             head.matchability.bias.fill_(-2)
