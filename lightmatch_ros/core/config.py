@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lightmatch_ros.core import schema
+from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.schema import parameter
 
 
@@ -90,6 +91,9 @@ class GeometryConfig:
 
     h_threshold_px: float = parameter(2.0, "inlier threshold of the homography, pixels", minimum=0.01, live=True)
     e_threshold_px: float = parameter(1.0, "inlier threshold of the essential matrix, pixels", minimum=0.01, live=True)
+    pnp_threshold_px: float = parameter(
+        2.0, "inlier threshold of the pose from depth, pixels", minimum=0.01, live=True
+    )
     confidence: float = parameter(
         0.9999, "confidence of the robust estimation", minimum=0.5, maximum=0.999999, live=True
     )
@@ -105,9 +109,17 @@ class GeometryConfig:
         live=True,
     )
     min_parallax_deg: float = parameter(
-        0.3,
+        0.4,
         "median parallax under which the translation direction is not observable, degrees",
         minimum=0,
+        live=True,
+    )
+    max_direction_std_deg: float = parameter(
+        3.0,
+        "standard deviation of the translation direction, by the covariance, over which it is not "
+        "observable, degrees",
+        minimum=0,
+        maximum=180,
         live=True,
     )
 
@@ -137,3 +149,5 @@ class NodeConfig:
 
     def __post_init__(self) -> None:
         schema.check(self)
+        if not self.cameras or len(set(self.cameras)) != len(self.cameras) or not all(self.cameras):
+            raise ConfigurationError(f"cameras: got {list(self.cameras)}, wanted one or more different names")

@@ -165,5 +165,5 @@ def test_log_scale_makes_a_zoom_a_shift():
 
 
 def test_partial_lighterglue_loads_without_adaptivity(shared_weights):
-    net = load_network(load_state_dict(shared_weights / "xfeat-lighterglue-l3.safetensors").tensors)
+    net = load_network(load_state_dict(shared_weights / "xfeat-lighterglue-l3.safetensors"))
     assert net.architecture == Architecture(64, 96, 1, 3, adaptive=False)

@@ -47,6 +47,7 @@ class NetworkOutput:
         indices0, indices1: (K,) int64.
         scores: (K,) in (0, 1].
         stop_layer: layers that ran; 0 where an image had no points.
+        num_kept: points of both images that were not pruned.
         layers0, layers1: (M,), (N,) int64: layer count at which each point was pruned, counted from 1; points never
             pruned have the number of layers after which they were last looked at.
     """
@@ -55,6 +56,7 @@ class NetworkOutput:
     indices1: Tensor
     scores: Tensor
     stop_layer: int
+    num_kept: int
     layers0: Tensor
     layers1: Tensor
 
@@ -185,17 +187,21 @@ class LightGlue(nn.Module):
         self, sides: tuple[_Side, _Side], stop_layer: int, threshold: float, adaptivity: Adaptivity
     ) -> NetworkOutput:
         side0, side1 = sides
+        num_kept = len(side0.x) + len(side1.x)
         if not adaptivity.prunes:
             for side in sides:
                 side.layers.fill_(self.architecture.n_layers)
-        if not (len(side0.x) and len(side1.x)):
-            nothing = side0.kept.new_empty(0)
-            return NetworkOutput(nothing, nothing, side0.x.new_empty(0), stop_layer, side0.layers, side1.layers)
-        log_scores = log_assignment(*self._head(stop_layer - 1)(side0.x, side1.x))
-        i0, i1, scores = mutual_matches(log_scores, threshold)
-        return NetworkOutput(side0.kept[i0], side1.kept[i1], scores, stop_layer, side0.layers, side1.layers)
+        i0 = i1 = side0.kept.new_empty(0)
+        scores = side0.x.new_empty(0)
+        if len(side0.x) and len(side1.x):
+            log_scores = log_assignment(*self._head(stop_layer - 1)(side0.x, side1.x))
+            i0, i1, scores = mutual_matches(log_scores, threshold)
+        return NetworkOutput(
+            side0.kept[i0], side1.kept[i1], scores, stop_layer, num_kept, side0.layers, side1.layers
+        )
 
     def _no_matches(self, points0: Points, points1: Points) -> NetworkOutput:
         nothing = torch.empty(0, dtype=torch.int64, device=points0.keypoints.device)
-        layers0, layers1 = (nothing.new_full((len(p),), self.architecture.n_layers) for p in (points0, points1))
-        return NetworkOutput(nothing, nothing, nothing.float(), 0, layers0, layers1)
+        counts = len(points0), len(points1)
+        layers0, layers1 = (nothing.new_full((count,), self.architecture.n_layers) for count in counts)
+        return NetworkOutput(nothing, nothing, nothing.float(), 0, sum(counts), layers0, layers1)

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""ALIKED keypoints and descriptors, by kornia's network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from kornia.feature import ALIKED
+from torch import Tensor
+
+from lightmatch_ros.core.features.base import choose
+from lightmatch_ros.core.image import check_image, resample, shrunk_size, size_of, to_original, to_rgb
+from lightmatch_ros.core.types import ByteArray, Features
+from lightmatch_ros.core.weights import load_into
+
+DESCRIPTOR_DIMS = {"aliked-n16": 128, "aliked-t16": 64}
+
+# Smallest score of a keypoint; the authors' default.
+DETECTION_THRESHOLD = 0.2
+
+# The detector's window, which follows from its radius.
+_MAY_BE_MISSING = r"dkd\.hw_grid"
+
+
+class AlikedExtractor:
+    """ALIKED. Not thread-safe.
+
+    Source: Zhao et al., "ALIKED: A Lighter Keypoint and Descriptor Extraction Network via Deformable Transformation",
+    IEEE Transactions on Instrumentation and Measurement, 2023.
+
+    Args:
+        variant: a key of `DESCRIPTOR_DIMS`.
+        tensors: the network's weights, by official key.
+        device: where the network runs.
+        max_keypoints: most keypoints of an image.
+        resize: longer side that images are shrunk to, pixels; 0 = as they are.
+
+    Raises:
+        WeightsError: tensors that do not fit, by name.
+    """
+
+    def __init__(
+        self, variant: str, tensors: Mapping[str, Tensor], device: torch.device, max_keypoints: int, resize: int = 0
+    ) -> None:
+        self.name = variant
+        self.descriptor_dim = DESCRIPTOR_DIMS[variant]
+        self._model = ALIKED(variant, max_num_keypoints=-1, detection_threshold=DETECTION_THRESHOLD)
+        load_into(self._model, tensors, may_be_missing=_MAY_BE_MISSING)
+        self._model.to(device).eval()
+        self._device = device
+        self._max_keypoints = max_keypoints
+        self._resize = resize
+
+    def extract(self, image: ByteArray, mask: ByteArray | None = None) -> Features:
+        """See `Extractor.extract`."""
+        image = check_image(image)
+        original = size_of(image)
+        size = shrunk_size(original, self._resize)
+        feature_map, positions, scores = self._detect(to_rgb(resample(image, size)))
+        # sync: the one transfer of keypoints and scores
+        table = torch.cat([positions, scores[:, None]], dim=1).cpu().numpy()  # (M, 3)
+        if len(table) and table[:, 2].max() <= DETECTION_THRESHOLD:
+            table = table[:0]  # without any score above the threshold, kornia returns what exceeds the mean
+        pixels = (table[:, :2] + 1) / 2 * (size[0] - 1, size[1] - 1)
+        keypoints = to_original(pixels, size, original)
+        chosen = choose(keypoints, table[:, 2], mask, original, self._max_keypoints)
+        return Features(
+            name=self.name,
+            image_size=original,
+            keypoints=keypoints[chosen],
+            scores=table[chosen, 2],
+            descriptors=self._describe(feature_map, positions[torch.from_numpy(chosen).to(self._device)]),
+        )
+
+    @torch.inference_mode()
+    def _detect(self, image: ByteArray) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns features (1, D, H, W), positions (M, 2) with -1 and 1 on the border pixels' centres, scores (M,)."""
+        pixels = torch.tensor(image, device=self._device).permute(2, 0, 1).unsqueeze(0)  # (1, 3, H, W)
+        feature_map, score_map = self._model.extract_dense_map(pixels.float() / 255)
+        positions, scores, _ = self._model.dkd(score_map)
+        return feature_map, positions[0], scores[0]
+
+    def _describe(self, feature_map: Tensor, positions: Tensor) -> Tensor:
+        """Returns descriptors (M, D) at positions (M, 2)."""
+        if len(positions) == 0:
+            return torch.empty(0, self.descriptor_dim, device=self._device)
+        with torch.inference_mode():
+            descriptors, _ = self._model.desc_head(feature_map, [positions])
+        return torch.clone(descriptors[0])  # outside inference mode: an ordinary tensor, which training can use

@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""What a match costs in pixels: the Sampson error of two views, and the reprojection error of a point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightmatch_ros.core.geometry.least_squares import Linearisation
+from lightmatch_ros.core.geometry.motion import Motion, skew
+from lightmatch_ros.core.types import BoolArray, DoubleArray
+
+_PLANE = np.array([1.0, 1.0, 0.0])  # drops the constant part of a line: only its normal has a gradient
+
+
+@dataclass(frozen=True, eq=False)
+class SampsonError:
+    """First-order distance of a match to the epipolar geometry, pixels.
+
+    r = x0^T G x1 / s, with G = [t]x R and s the length of the gradient of the numerator by the four
+    pixel coordinates, each image in its own pixels. Scale of t plays no part: 5 degrees of freedom.
+
+    Attributes:
+        x0: (N, 3) float64, normalised homogeneous, keyframe.
+        x1: (N, 3) float64, normalised homogeneous, current frame.
+        focal0: pixels.
+        focal1: pixels.
+
+    Source: Hartley and Zisserman 2004, equation 11.9.
+    """
+
+    x0: DoubleArray
+    x1: DoubleArray
+    focal0: float
+    focal1: float
+
+    def residuals(self, motion: Motion) -> DoubleArray:
+        """(N, 1) float64, pixels, signed."""
+        e, s, _, _ = self._parts(skew(motion.t) @ motion.R)
+        return np.asarray((e / s)[:, None], np.float64)
+
+    def linearise(self, motion: Motion) -> Linearisation:
+        """Derivatives by two directions that turn t and by the rotation vector."""
+        tangent = tangent_plane(motion.t)
+        cross = skew(motion.t)
+        steps = [skew(tangent[:, j]) @ motion.R for j in range(2)]
+        steps += [cross @ skew(axis) @ motion.R for axis in np.eye(3)]
+        dG = np.stack(steps, axis=-1).reshape(9, 5)
+        e, s, line0, line1 = self._parts(cross @ motion.R)
+        # d(e/s) = de/s - e/s^3 * d(s^2)/2; both are linear in dG, so one (N, 9) matrix serves.
+        ratio = (e / s**2)[:, None]
+        weighted0 = self.x0 - ratio * line0 * (_PLANE / self.focal0**2)
+        by_G = weighted0[:, :, None] * self.x1[:, None, :]
+        by_G -= self.x0[:, :, None] * (ratio * line1 * (_PLANE / self.focal1**2))[:, None, :]
+        J = (by_G.reshape(-1, 9) @ dG) / s[:, None]
+        basis = np.zeros((6, 5))
+        basis[:3, :2], basis[3:, 2:] = tangent, np.eye(3)
+        return Linearisation((e / s)[:, None], J[:, None, :], basis)
+
+    def retract(self, motion: Motion, step: DoubleArray) -> Motion:
+        """Keeps the length of t."""
+        moved = motion.moved(step)
+        return Motion(moved.R, moved.t * (np.linalg.norm(motion.t) / np.linalg.norm(moved.t)))
+
+    def select(self, mask: BoolArray) -> SampsonError:
+        """The same error of fewer matches."""
+        return SampsonError(self.x0[mask], self.x1[mask], self.focal0, self.focal1)
+
+    def _parts(self, G: DoubleArray) -> tuple[DoubleArray, DoubleArray, DoubleArray, DoubleArray]:
+        line0, line1 = self.x1 @ G.T, self.x0 @ G
+        e = np.einsum("ij,ij->i", self.x0, line0)
+        squared = (line0[:, 0] ** 2 + line0[:, 1] ** 2) / self.focal0**2
+        squared += (line1[:, 0] ** 2 + line1[:, 1] ** 2) / self.focal1**2
+        # A match on both epipoles has no gradient, and fits any motion: its residual is 0 / tiny.
+        return e, np.sqrt(squared + 1e-300), line0, line1
+
+
+@dataclass(frozen=True, eq=False)
+class ReprojectionError:
+    """Distance between a match in the current frame and the projection of its 3D point, pixels.
+
+    Attributes:
+        points: (N, 3) float64, keyframe's frame; metres, or rays where only the rotation is free.
+        x1: (N, 3) float64, normalised homogeneous, current frame.
+        focal1: pixels.
+        rotation_only: t stays as it is; 3 degrees of freedom instead of 6.
+    """
+
+    points: DoubleArray
+    x1: DoubleArray
+    focal1: float
+    rotation_only: bool = False
+
+    def residuals(self, motion: Motion) -> DoubleArray:
+        """(N, 2) float64, pixels; infinite for a point that is not in front of the camera."""
+        X1 = (self.points - motion.t) @ motion.R
+        z = np.where(X1[:, 2] > 0, X1[:, 2], np.nan)[:, None]
+        return np.nan_to_num(self.focal1 * (X1[:, :2] / z - self.x1[:, :2]), nan=np.inf)
+
+    def linearise(self, motion: Motion) -> Linearisation:
+        """Derivatives by x y z rx ry rz, or rx ry rz alone."""
+        arms = self.points - motion.t
+        X1 = arms @ motion.R
+        # A point pulled behind the camera by a trial step: a huge residual turns the step down.
+        z = np.maximum(X1[:, 2], 1e-9)[:, None]
+        residuals = self.focal1 * (X1[:, :2] / z - self.x1[:, :2])
+        by_X1 = np.zeros((len(X1), 2, 3))
+        by_X1[:, 0, 0] = by_X1[:, 1, 1] = self.focal1 / z[:, 0]
+        by_X1[:, :, 2] = -self.focal1 * X1[:, :2] / z**2
+        by_arm = by_X1 @ motion.R.T  # (N, 2, 3): X1 = R^T arm
+        # A rotation step r turns the arm by -r x arm; the row vector g then changes by -(arm x g) r.
+        by_rotation = np.cross(by_arm, arms[:, None, :])
+        if self.rotation_only:
+            return Linearisation(residuals, by_rotation, np.eye(6)[:, 3:])
+        return Linearisation(residuals, np.concatenate((-by_arm, by_rotation), axis=2), np.eye(6))
+
+    def retract(self, motion: Motion, step: DoubleArray) -> Motion:
+        """Applies the step as it is."""
+        return motion.moved(step)
+
+    def select(self, mask: BoolArray) -> ReprojectionError:
+        """The same error of fewer matches."""
+        return ReprojectionError(self.points[mask], self.x1[mask], self.focal1, self.rotation_only)
+
+
+def tangent_plane(t: DoubleArray) -> DoubleArray:
+    """Two orthonormal directions perpendicular to t, (3, 2)."""
+    smallest = np.eye(3)[int(np.argmin(np.abs(t)))]
+    first = np.cross(t, smallest)
+    first = first / np.linalg.norm(first)
+    second = np.cross(t, first)
+    return np.column_stack((first, second / np.linalg.norm(second)))

@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""From the features of two images to their matches, by LightGlue."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import torch
+
+from lightmatch_ros.core.config import MatcherConfig
+from lightmatch_ros.core.errors import ConfigurationError
+from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, Points, load_network
+from lightmatch_ros.core.types import Features, FloatArray, Matches
+from lightmatch_ros.core.weights import MatcherWeights, load_matcher
+
+log = logging.getLogger(__name__)
+
+
+class FeatureMatcher:
+    """Matches the features of one pair at a time. Not thread-safe: one thread builds, warms up and runs it.
+
+    Args:
+        network: loaded weights.
+        adaptivity: early stopping and pruning.
+        filter_threshold: smallest score of a match.
+        device: where the network runs and where descriptors have to be.
+
+    Raises:
+        ConfigurationError: adaptivity without the heads that it needs.
+    """
+
+    def __init__(
+        self, network: LightGlue, adaptivity: Adaptivity, filter_threshold: float, device: torch.device
+    ) -> None:
+        if adaptivity.active and not network.architecture.adaptive:
+            raise ConfigurationError(
+                "depth_confidence or width_confidence is set, these weights have no heads for it: set both to -1 or 0"
+            )
+        self.network = network.to(device)
+        self.adaptivity = adaptivity
+        self.filter_threshold = filter_threshold
+        self.device = device
+
+    def match(self, features0: Features, features1: Features) -> Matches:
+        """Matches image 0 (keyframe) with image 1 (current frame)."""
+        out = self.network(self._points(features0), self._points(features1), self.adaptivity, self.filter_threshold)
+        # sync: the one transfer of the answer; scores travel with the indices
+        packed = torch.stack([out.indices0.double(), out.indices1.double(), out.scores.double()]).cpu().numpy()
+        indices0, indices1 = packed[:2].astype("int64")
+        num_points = len(features0) + len(features1)
+        return Matches(
+            points0=features0.keypoints[indices0],
+            points1=features1.keypoints[indices1],
+            scores=packed[2].astype("float32"),
+            indices0=indices0,
+            indices1=indices1,
+            num_keypoints0=len(features0),
+            num_keypoints1=len(features1),
+            stop_layer=out.stop_layer,
+            kept_ratio=out.num_kept / num_points if num_points else 1.0,
+        )
+
+    def _points(self, features: Features) -> Points:
+        def upload(array: FloatArray | None) -> torch.Tensor | None:
+            return None if array is None else torch.from_numpy(array).to(self.device)
+
+        return Points(
+            torch.from_numpy(features.keypoints).to(self.device),
+            features.descriptors,
+            features.image_size,
+            upload(features.scales),
+            upload(features.orientations),
+        )
+
+
+def create_matcher(config: MatcherConfig, device: torch.device) -> FeatureMatcher:
+    """Builds the matcher that the configuration asks for.
+
+    Raises:
+        WeightsError: no weights, or weights that do not fit.
+        ConfigurationError: adaptivity that the weights cannot do.
+    """
+    weights = load_matcher(config.weights, config.features)
+    defaults = weights.defaults
+    network = load_network(weights.tensors, scale_coef=defaults.scale_coef, scale_encoding=defaults.scale_encoding)
+    return FeatureMatcher(network, _adaptivity(config, weights, network), config.filter_threshold, device)
+
+
+def _adaptivity(config: MatcherConfig, weights: MatcherWeights, network: LightGlue) -> Adaptivity:
+    """The user's values; where these are 0, those that the weights were made for."""
+    if not network.architecture.adaptive and config.depth_confidence <= 0 and config.width_confidence <= 0:
+        log.warning("%s: no confidence heads, adaptive depth and width are off", weights.name)
+        return Adaptivity(-1, -1)
+    wanted = Adaptivity(weights.defaults.depth_confidence, weights.defaults.width_confidence)
+    if config.depth_confidence:
+        wanted = dataclasses.replace(wanted, depth_confidence=config.depth_confidence)
+    if config.width_confidence:
+        wanted = dataclasses.replace(wanted, width_confidence=config.width_confidence)
+    return wanted
