@@ -42,7 +42,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--calib", default="", help="its calibration: camera_info YAML or a 3x3 matrix")
     parser.add_argument("--frames", type=int, default=150, help="frames of the virtual room (default: 150)")
     parser.add_argument("--rate", type=float, default=10.0, help="frames a second (default: 10)")
-    parser.add_argument("--start-timeout", type=float, default=180.0, help="limit for the node's start, s (default: 180)")
+    parser.add_argument(
+        "--start-timeout", type=float, default=180.0, help="limit for the node's start, s (default: 180)"
+    )
     parser.add_argument("--out", default="out", help="folder for pictures and logs (default: out)")
     add_matcher_options(parser)
     parser.set_defaults(run=run)

@@ -13,22 +13,28 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from lightmatch_ros.cli.options import add_matcher_options, matcher_config, read_image, write_image
+from lightmatch_ros.cli.options import add_matcher_options, matcher_config, write_image
 from lightmatch_ros.core.camera import CameraModel
 from lightmatch_ros.core.config import GeometryConfig
 from lightmatch_ros.core.geometry import TwoView, estimate_two_view
 from lightmatch_ros.core.pair import PairMatcher, PairResult
 from lightmatch_ros.core.types import ByteArray
 from lightmatch_ros.simulation.calibration import load_calibration
+from lightmatch_ros.simulation.sources import read_image
 from lightmatch_ros.viz.matches import draw_matches
 
 
 def add_parser(subparsers: Any) -> None:
     """Adds the command."""
     parser = subparsers.add_parser("match", help="match two images", description=__doc__)
-    parser.add_argument("image0", metavar="A", help="image 0, the reference")
-    parser.add_argument("image1", metavar="B", help="image 1")
-    parser.add_argument("--calib", metavar="FILE", help="calibration of both: camera_info YAML or a 3x3 matrix; gives the pose")
+    parser.add_argument("image0", type=Path, metavar="A", help="image 0, the reference")
+    parser.add_argument("image1", type=Path, metavar="B", help="image 1")
+    parser.add_argument(
+        "--calib",
+        type=Path,
+        metavar="FILE",
+        help="calibration of both: camera_info YAML or a 3x3 matrix; gives the pose",
+    )
     parser.add_argument("--json", metavar="OUT", help="write everything as JSON, in pixels of the original images")
     parser.add_argument("--png", metavar="OUT", help="write a picture of the matches")
     add_matcher_options(parser)
@@ -113,7 +119,7 @@ def summary(result: PairResult, two_view: TwoView) -> list[str]:
     return lines
 
 
-def _camera(path: str | None, image: ByteArray) -> CameraModel | None:
+def _camera(path: Path | None, image: ByteArray) -> CameraModel | None:
     if path is None:
         return None
     return load_calibration(path, (image.shape[1], image.shape[0]))

@@ -8,11 +8,10 @@ import argparse
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from lightmatch_ros.core import schema
 from lightmatch_ros.core.config import MatcherConfig
-from lightmatch_ros.core.errors import ConfigurationError, ImageError
+from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.types import ByteArray
 
 # Command line option: matcher parameter of the same meaning.
@@ -58,21 +57,6 @@ def matcher_config(args: argparse.Namespace) -> MatcherConfig:
     return schema.with_values(MatcherConfig(), values)
 
 
-def read_image(path: str | Path) -> ByteArray:
-    """Reads an image file as (H, W, 3) BGR, uint8.
-
-    Raises:
-        ImageError: no such file, or not an image.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ImageError(f"{path}: no such file")
-    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ImageError(f"{path}: not an image that OpenCV can read")
-    return np.asarray(image, np.uint8)
-
-
 def write_image(path: str | Path, image: ByteArray) -> None:
     """Writes a picture, its folder made where needed.
 
@@ -84,5 +68,7 @@ def write_image(path: str | Path, image: ByteArray) -> None:
     try:
         data = cv2.imencode(path.suffix or ".png", image)[1]
     except cv2.error as error:
-        raise ConfigurationError(f"{path}: cannot write a {path.suffix or 'picture'} file, wanted .png or .jpg") from error
+        raise ConfigurationError(
+            f"{path}: cannot write a {path.suffix or 'picture'} file, wanted .png or .jpg"
+        ) from error
     path.write_bytes(data.tobytes())

@@ -63,8 +63,10 @@ def download_progress(console: Console) -> Iterator[Progress]:
 
 
 def _list(console: Console) -> int:
-    table = Table("name", "kind", "features", "size", "licence")
-    table.add_column("on this machine", overflow="fold")
+    table = Table()
+    table.add_column("name", no_wrap=True)
+    for heading in ("kind", "features", "size", "licence", "on this machine"):
+        table.add_column(heading, overflow="fold")
     for entry in ENTRIES.values():
         table.add_row(entry.name, entry.kind.value, *_details(entry))
     console.print(table)
@@ -73,10 +75,10 @@ def _list(console: Console) -> int:
 
 
 def _details(entry: WeightsEntry) -> tuple[str, str, str, str]:
-    """Features, size, licence, and where the weights are."""
+    """Features, size, licence, and how the weights were found."""
     found = find(entry)
     size = found.path.stat().st_size if found else (entry.download or entry.files[0]).size_bytes
-    where = escape(str(found.path)) if found else "absent" if entry.download else "absent, no download"
+    where = found.place if found else "absent" if entry.download else "absent, no download"
     return ", ".join(entry.features), f"{size / 1e6:.1f} MB" if size else "?", entry.licence, where
 
 

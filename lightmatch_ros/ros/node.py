@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -109,6 +110,18 @@ class LightmatchNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
 
+class _ToRosLog(logging.Handler):
+    """Sends what the core says through Python's logging to the node's log."""
+
+    def __init__(self, node: LightmatchNode) -> None:
+        super().__init__()
+        self._logger = node.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say = self._logger.warning if record.levelno >= logging.WARNING else self._logger.info
+        say(record.getMessage())
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Runs the node until Ctrl-C; returns the exit code: 0, 1 for a failure at work, 2 for a bad configuration."""
     rclpy.init(args=args)
@@ -118,7 +131,10 @@ def main(args: Sequence[str] | None = None) -> int:
         rclpy.logging.get_logger("lightmatch").fatal(str(error))
         rclpy.try_shutdown()
         return EXIT_CONFIGURATION
+    handler = _ToRosLog(node)
+    logging.getLogger("lightmatch_ros").addHandler(handler)
     code = _run(node)
+    logging.getLogger("lightmatch_ros").removeHandler(handler)
     if not node.close():  # the worker is deep in a library call: no way to end its thread but the process
         sys.stderr.flush()
         os._exit(code)

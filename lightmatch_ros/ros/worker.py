@@ -106,6 +106,7 @@ class Worker:
     def _load(self) -> None:
         config = self.config
         started = time.perf_counter()
+        self._log.info(f"loading {config.matcher.features} and its LightGlue")
         self.matching = Matching(config.matcher)
         self._pipelines = {
             camera: CameraPipeline(self.matching, config.keyframe, config.geometry) for camera in config.cameras

@@ -73,11 +73,12 @@ def place_colours(points: FloatArray, width: int, height: int) -> ByteArray:
 
 
 def write_lines(canvas: ByteArray, lines: Sequence[str]) -> ByteArray:
-    """Writes text into the upper left corner; returns the canvas."""
+    """Writes text on black into the upper left corner; returns the canvas."""
     for row, text in enumerate(lines):
-        origin = (8, 20 + 20 * row)
-        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(canvas, text, origin, cv2.FONT_HERSHEY_SIMPLEX, TEXT_SCALE, colour, thickness, cv2.LINE_AA)
+        (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, TEXT_SCALE, 1)
+        x, y = 8, 20 + 20 * row
+        cv2.rectangle(canvas, (x - 4, y - height - 3), (x + width + 4, y + below), (0, 0, 0), -1)
+        cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, TEXT_SCALE, (255, 255, 255), 1, cv2.LINE_AA)
     return canvas
 
 

@@ -1,0 +1,172 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""A node in a process of its own, and a client here that feeds it and hears it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import rclpy
+from builtin_interfaces.msg import Time
+from lightmatch_msgs.msg import Homography, Keyframe, MatchArray, MatcherStatus, RelativePose
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image
+
+from lightmatch_ros.ros.image_conversions import array_to_image
+
+START_TIMEOUT_S = 120.0
+QUEUE = QoSProfile(depth=100)
+
+
+class NodeProcess:
+    """Runs a module with ROS parameters; its output can be waited for."""
+
+    def __init__(
+        self, module: str = "lightmatch_ros.ros.node", environment: dict[str, str] | None = None, **parameters: Any
+    ) -> None:
+        words = [word for name, value in parameters.items() for word in ("-p", f"{name.replace('__', '.')}:={value}")]
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", module, "--ros-args", *words],
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, text: str, timeout_s: float = START_TIMEOUT_S) -> str:
+        """Returns the first line that holds a text; fails when the process ends or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while True:
+                for line in self.lines:
+                    if text in line:
+                        return line
+                ended = not self._reader.is_alive()
+                remaining = deadline - time.monotonic()
+                assert remaining > 0 and not ended, f"no {text!r} in:\n" + "\n".join(self.lines)
+                self._changed.wait(min(remaining, 0.2))
+
+    def interrupt(self, timeout_s: float = 10.0) -> tuple[int, float]:
+        """Sends Ctrl-C's signal; returns the exit code and the time that it took, s."""
+        started = time.monotonic()
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGINT)
+        code = self.wait(timeout_s)
+        return code, time.monotonic() - started
+
+    def wait(self, timeout_s: float = START_TIMEOUT_S) -> int:
+        """Waits for the end; returns the exit code."""
+        try:
+            return self.popen.wait(timeout_s)
+        finally:
+            if self.popen.poll() is None:
+                self.popen.kill()
+                self.popen.wait()
+            self._reader.join(5)
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        with self.popen.stdout:
+            for line in self.popen.stdout:
+                with self._changed:
+                    self.lines.append(line.rstrip())
+                    self._changed.notify_all()
+
+
+class Client(Node):
+    """Publishes images of one camera and collects what the matcher says of them."""
+
+    def __init__(self, camera: str = "camera", matcher: str = "lightmatch") -> None:
+        super().__init__(f"client_{camera}")
+        self.received: dict[str, list[Any]] = {}
+        prefix = f"{matcher}/{camera}"
+        self.image_publisher = self.create_publisher(Image, f"{camera}/image_raw", QUEUE)
+        self.info_publisher = self.create_publisher(CameraInfo, f"{camera}/camera_info", QUEUE)
+        self.depth_publisher = self.create_publisher(Image, f"{camera}/depth/image_raw", QUEUE)
+        for kind, topic in (
+            (MatchArray, f"{prefix}/matches"),
+            (Homography, f"{prefix}/homography"),
+            (RelativePose, f"{prefix}/relative_pose"),
+            (Keyframe, f"{prefix}/keyframe"),
+            (MatcherStatus, f"{matcher}/status"),
+        ):
+            self.listen(kind, topic)
+
+    def listen(self, kind: type, topic: str, qos: QoSProfile = QUEUE) -> list[Any]:
+        """Collects a topic under the last part of its name."""
+        messages = self.received.setdefault(topic.rsplit("/", 1)[1], [])
+        self.create_subscription(kind, topic, messages.append, qos)
+        return messages
+
+    def spin_until(self, condition: Callable[[], Any], timeout_s: float = 60.0, what: str = "condition") -> None:
+        """Handles messages until a condition holds."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"no {what} within {timeout_s} s; got " + str(
+                {name: len(messages) for name, messages in self.received.items()}
+            )
+            rclpy.spin_once(self, timeout_sec=0.1)
+
+    def wait_for_matcher(self) -> None:
+        """Waits until the matcher has subscribed and its topics are heard here."""
+        self.spin_until(lambda: self.image_publisher.get_subscription_count(), what="subscriber to the images")
+        topic = "relative_pose"
+        self.spin_until(
+            lambda: any(topic in s.topic_name and self.count_publishers(s.topic_name) for s in self.subscriptions),
+            what="publisher of poses",
+        )
+
+    def send(self, pixels: np.ndarray, stamp_ns: int, info: CameraInfo | None = None, encoding: str = "") -> Image:
+        """Publishes an image, its CameraInfo before it."""
+        image = array_to_image(pixels, encoding or ("bgr8" if pixels.ndim == 3 else "mono8"))
+        return self.send_message(image, stamp_ns, info)
+
+    def send_message(self, image: Image, stamp_ns: int, info: CameraInfo | None = None) -> Image:
+        """Publishes a message under a stamp."""
+        image.header.frame_id = "camera_optical_frame"
+        image.header.stamp = Time(sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
+        if info is not None:
+            info.header = image.header
+            self.info_publisher.publish(info)
+        self.image_publisher.publish(image)
+        return image
+
+    def send_and_wait(self, pixels: np.ndarray, stamp_ns: int, info: CameraInfo | None = None) -> None:
+        """Publishes an image and waits until it is matched or has become the first keyframe."""
+        done = [len(self.received[topic]) for topic in ("relative_pose", "keyframe")]
+        self.send(pixels, stamp_ns, info)
+        self.spin_until(
+            lambda: done != [len(self.received[topic]) for topic in ("relative_pose", "keyframe")], what="answer"
+        )
+
+    def call(self, kind: type, name: str, request: Any, timeout_s: float = 60.0) -> Any:
+        """Calls a service and returns the response."""
+        client = self.create_client(kind, name)
+        assert client.wait_for_service(timeout_s), f"no service {name}"
+        future = client.call_async(request)
+        rclpy.spin_until_future_complete(self, future, timeout_sec=timeout_s)
+        assert future.done(), f"no answer from {name}"
+        self.destroy_client(client)
+        return future.result()
+
+
+def camera_info(K: np.ndarray, size: tuple[int, int], D: tuple[float, ...] = ()) -> CameraInfo:
+    """A CameraInfo of a raw or ideal camera."""
+    info = CameraInfo(width=size[0], height=size[1], distortion_model="plumb_bob", d=list(D) or [0.0] * 5)
+    info.k = np.asarray(K, float).reshape(9)
+    info.r = np.eye(3).reshape(9)
+    info.p = np.hstack([K, np.zeros((3, 1))]).reshape(12)
+    return info
