@@ -18,6 +18,7 @@ from lightmatch_ros.core.weights import (
     ENTRIES,
     Progress,
     WeightsEntry,
+    WeightsKind,
     find,
     get_entry,
     load_state_dict,
@@ -63,13 +64,18 @@ def download_progress(console: Console) -> Iterator[Progress]:
 
 
 def _list(console: Console) -> int:
-    table = Table()
-    table.add_column("name", no_wrap=True)
-    for heading in ("kind", "features", "size", "licence", "on this machine"):
-        table.add_column(heading, overflow="fold")
-    for entry in ENTRIES.values():
-        table.add_row(entry.name, entry.kind.value, *_details(entry))
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
+    for heading in ("name", "features", "size", "licence", "on this machine"):
+        table.add_column(heading, no_wrap=heading == "name", overflow="fold")
+    for kind in WeightsKind:
+        table.add_row(f"[bold]{kind.value}s[/bold]")
+        for entry in ENTRIES.values():
+            if entry.kind is kind:
+                table.add_row(entry.name, *_details(entry))
     console.print(table)
+    for entry in ENTRIES.values():
+        if entry.note:
+            console.print(f"{entry.name}: {escape(entry.note)}")
     console.print("Searched: the package, " + ", ".join(escape(str(path)) for _, path in search_directories()))
     return 0
 
@@ -78,7 +84,7 @@ def _details(entry: WeightsEntry) -> tuple[str, str, str, str]:
     """Features, size, licence, and how the weights were found."""
     found = find(entry)
     size = found.path.stat().st_size if found else (entry.download or entry.files[0]).size_bytes
-    where = found.place if found else "absent" if entry.download else "absent, no download"
+    where = found.place if found else "absent" if entry.download else "absent, no URL"
     return ", ".join(entry.features), f"{size / 1e6:.1f} MB" if size else "?", entry.licence, where
 
 

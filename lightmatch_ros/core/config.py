@@ -58,7 +58,7 @@ class KeyframeConfig:
     max_count: int = parameter(20, "keyframes kept for each camera", minimum=1, maximum=10000, live=True)
     max_mb: float = parameter(256.0, "memory that the keyframes of a camera may hold, MB", minimum=0.1, live=True)
     min_inlier_ratio: float = parameter(
-        0.3,
+        0.15,
         "insert when fewer than this part of the keyframe's keypoints are inliers",
         minimum=0,
         maximum=1,
@@ -91,9 +91,7 @@ class GeometryConfig:
 
     h_threshold_px: float = parameter(2.0, "inlier threshold of the homography, pixels", minimum=0.01, live=True)
     e_threshold_px: float = parameter(1.0, "inlier threshold of the essential matrix, pixels", minimum=0.01, live=True)
-    pnp_threshold_px: float = parameter(
-        2.0, "inlier threshold of the pose from depth, pixels", minimum=0.01, live=True
-    )
+    pnp_threshold_px: float = parameter(2.0, "inlier threshold of the pose from depth, pixels", minimum=0.01, live=True)
     confidence: float = parameter(
         0.9999, "confidence of the robust estimation", minimum=0.5, maximum=0.999999, live=True
     )
@@ -116,8 +114,7 @@ class GeometryConfig:
     )
     max_direction_std_deg: float = parameter(
         3.0,
-        "standard deviation of the translation direction, by the covariance, over which it is not "
-        "observable, degrees",
+        "standard deviation of the translation direction, by the covariance, over which it is not observable, degrees",
         minimum=0,
         maximum=180,
         live=True,

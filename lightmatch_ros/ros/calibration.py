@@ -33,6 +33,11 @@ class Calibration:
         self._message = message
 
     @property
+    def known(self) -> bool:
+        """A CameraInfo has come."""
+        return self._message is not None
+
+    @property
     def awaited(self) -> bool:
         """No CameraInfo yet, and the time limit is not over; the first call starts the clock."""
         now = time.monotonic()

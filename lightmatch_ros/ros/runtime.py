@@ -10,6 +10,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from lightmatch_msgs.msg import MatcherStatus
 from lightmatch_msgs.srv import MatchImages
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -53,11 +54,15 @@ class Runtime:
         self._calibrations = {c: Calibration(config.rectified, config.camera_info_timeout_s) for c in config.cameras}
         self._outputs = Outputs(node, config.cameras, transforms)
         self._subscribers: list[Any] = []
+        self._unheard: set[str] = set()  # cameras whose latched CameraInfo may have to be asked for
         self._last_status: MatcherStatus | None = None
         self._status = node.create_publisher(MatcherStatus, "~/status", QUEUE)
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", QUEUE)
-        self._reset = node.create_service(Trigger, "~/reset", self._on_reset)
-        self._match_images = node.create_service(MatchImages, "~/match_images", self._on_match_images)
+        own = ReentrantCallbackGroup()  # a service that awaits the worker must not hold up the images
+        self._reset = node.create_service(Trigger, "~/reset", self._on_reset, callback_group=own)
+        self._match_images = node.create_service(
+            MatchImages, "~/match_images", self._on_match_images, callback_group=own
+        )
         self._timer = node.create_timer(config.status_period_s, self._on_timer)
         self.worker = Worker(
             config,
@@ -84,6 +89,7 @@ class Runtime:
 
     def subscribe(self) -> None:
         """Subscribes to all cameras."""
+        self._unheard = {camera for camera in self._config.cameras if not self._calibrations[camera].known}
         for camera in self._config.cameras:
             self._subscribe_camera(camera)
 
@@ -92,6 +98,7 @@ class Runtime:
         for subscriber in self._subscribers:
             self._node.destroy_subscription(subscriber)
         self._subscribers.clear()
+        self._unheard.clear()
         self._mailbox.clear()
 
     def _subscribe_camera(self, camera: str) -> None:
@@ -101,22 +108,35 @@ class Runtime:
             image_topic, image_type = f"{camera}/image_raw/compressed", CompressedImage
         self._listen(image_type, image_topic, lambda message: self._mailbox.put_image(camera, message), SENSOR)
         self._listen(CameraInfo, f"{camera}/camera_info", info, SENSOR)
-        self._listen(CameraInfo, f"{camera}/camera_info", info, LATCHED, quiet=True)
         if self._config.depth:
             topic = f"{camera}/depth/image_raw"
             self._listen(Image, topic, lambda message: self._mailbox.put_depth(camera, message), SENSOR)
 
-    def _listen(
-        self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile, quiet: bool = False
-    ) -> None:
-        """Subscribes; quiet where another subscription to the topic takes what this one cannot."""
-        complain = (lambda event: None) if quiet else incompatible_qos(self._node, topic, "publisher")
-        events = SubscriptionEventCallbacks(incompatible_qos=complain)
+    def _listen(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> None:
+        events = SubscriptionEventCallbacks(incompatible_qos=incompatible_qos(self._node, topic, "publisher"))
         self._subscribers.append(self._node.create_subscription(kind, topic, callback, qos, event_callbacks=events))
+
+    def _listen_to_latched(self) -> None:
+        """Subscribes once more to a CameraInfo that has not come and whose publisher keeps it for late comers.
+
+        Asking for that of every publisher would make most of them complain of an incompatible subscriber.
+        """
+        for camera in self._unheard & set(self._config.cameras):
+            topic = f"{camera}/camera_info"
+            profiles = [
+                p.qos_profile for p in self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
+            ]
+            if any(profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for profile in profiles):
+                self._unheard.discard(camera)
+                self._listen(CameraInfo, topic, self._calibrations[camera].store, LATCHED)
 
     # Timers and services
 
     def _on_timer(self) -> None:
+        self._listen_to_latched()
+        self._publish_status()
+
+    def _publish_status(self) -> None:
         worker, now = self.worker, self.worker.statistics.snapshot
         engine = diagnostics.Engine(self._state())
         if worker.matching is not None:
@@ -151,7 +171,8 @@ class Runtime:
 
     def _on_worker(self, function: Callable[[], None]) -> Future:
         """Runs a function on the worker's thread; the future carries an InputError of it."""
-        future = Future(executor=self._node.executor)
+        executor = self._node.executor
+        future = Future(executor=executor)
 
         def job() -> None:
             try:
@@ -159,6 +180,7 @@ class Runtime:
                 future.set_result(None)
             except InputError as error:
                 future.set_exception(error)
+            executor.wake()  # a future does not wake those who await it
 
         self._mailbox.put_job(job)
         return future

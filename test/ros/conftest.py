@@ -5,8 +5,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from lightmatch_ros.simulation.sources import Frame, RoomSource
+
+SIZE = (640, 480)
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
@@ -26,3 +31,18 @@ def ros_context() -> Iterator[None]:
 def xfeat_weights(shared_weights: Path) -> dict[str, str]:
     """Environment in which the node finds XFeat and LighterGlue."""
     return {"LIGHTMATCH_WEIGHTS": str(shared_weights)}
+
+
+@pytest.fixture(scope="session")
+def room() -> list[Frame]:
+    """Frames of the virtual camera, a fifth of a second apart."""
+    frames = iter(RoomSource(SIZE, rate_hz=5))
+    return [next(frames) for _ in range(8)]
+
+
+@pytest.fixture(scope="session")
+def info() -> Any:
+    """The virtual camera's sensor_msgs/CameraInfo."""
+    from node_harness import camera_info
+
+    return camera_info(RoomSource(SIZE).calibration.K, SIZE)

@@ -24,18 +24,26 @@ from sensor_msgs.msg import CameraInfo, Image
 from lightmatch_ros.ros.image_conversions import array_to_image
 
 START_TIMEOUT_S = 120.0
+RESEND_S = 3.0
 QUEUE = QoSProfile(depth=100)
+SIZE = (640, 480)
+STEP_NS = 200_000_000  # between frames of the room: about 6 cm
+SMALL = {"matcher__max_keypoints": 512, "status_period_s": 0.1}
 
 
 class NodeProcess:
     """Runs a module with ROS parameters; its output can be waited for."""
 
     def __init__(
-        self, module: str = "lightmatch_ros.ros.node", environment: dict[str, str] | None = None, **parameters: Any
+        self,
+        module: str = "lightmatch_ros.ros.node",
+        environment: dict[str, str] | None = None,
+        namespace: str = "",
+        **parameters: Any,
     ) -> None:
         words = [word for name, value in parameters.items() for word in ("-p", f"{name.replace('__', '.')}:={value}")]
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", module, "--ros-args", *words],
+            [sys.executable, "-m", module, "--ros-args", "-r", f"__ns:=/{namespace}", *words],
             env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -89,8 +97,8 @@ class NodeProcess:
 class Client(Node):
     """Publishes images of one camera and collects what the matcher says of them."""
 
-    def __init__(self, camera: str = "camera", matcher: str = "lightmatch") -> None:
-        super().__init__(f"client_{camera}")
+    def __init__(self, camera: str = "camera", matcher: str = "lightmatch", namespace: str = "") -> None:
+        super().__init__(f"client_{camera}", namespace=namespace)
         self.received: dict[str, list[Any]] = {}
         prefix = f"{matcher}/{camera}"
         self.image_publisher = self.create_publisher(Image, f"{camera}/image_raw", QUEUE)
@@ -122,12 +130,10 @@ class Client(Node):
 
     def wait_for_matcher(self) -> None:
         """Waits until the matcher has subscribed and its topics are heard here."""
-        self.spin_until(lambda: self.image_publisher.get_subscription_count(), what="subscriber to the images")
-        topic = "relative_pose"
-        self.spin_until(
-            lambda: any(topic in s.topic_name and self.count_publishers(s.topic_name) for s in self.subscriptions),
-            what="publisher of poses",
-        )
+        for publisher in (self.image_publisher, self.info_publisher):
+            self.spin_until(publisher.get_subscription_count, what=f"subscriber to {publisher.topic_name}")
+        outputs = [s.topic_name for s in self.subscriptions if "/status" not in s.topic_name]
+        self.spin_until(lambda: all(map(self.count_publishers, outputs)), what="publishers of the answers")
 
     def send(self, pixels: np.ndarray, stamp_ns: int, info: CameraInfo | None = None, encoding: str = "") -> Image:
         """Publishes an image, its CameraInfo before it."""
@@ -144,13 +150,29 @@ class Client(Node):
         self.image_publisher.publish(image)
         return image
 
+    @property
+    def answers(self) -> int:
+        """Messages that show that a frame was processed: a pose, or a keyframe where it was the first."""
+        return len(self.received["relative_pose"]) + len(self.received["keyframe"])
+
     def send_and_wait(self, pixels: np.ndarray, stamp_ns: int, info: CameraInfo | None = None) -> None:
         """Publishes an image and waits until it is matched or has become the first keyframe."""
-        done = [len(self.received[topic]) for topic in ("relative_pose", "keyframe")]
-        self.send(pixels, stamp_ns, info)
-        self.spin_until(
-            lambda: done != [len(self.received[topic]) for topic in ("relative_pose", "keyframe")], what="answer"
-        )
+        before = self.answers
+        self.deliver(lambda: self.send(pixels, stamp_ns, info))
+        self.spin_until(lambda: self.answers > before, what="answer")
+
+    def deliver(self, publish: Callable[[], Any]) -> None:
+        """Publishes until the matcher's status counts an image more: images travel best effort and may be lost."""
+        status = self.received["status"]
+        self.spin_until(lambda: status, what="status")
+        before = status[-1].received
+        for _ in range(20):
+            publish()
+            attempt = time.monotonic() + RESEND_S
+            self.spin_until(lambda: status[-1].received > before or time.monotonic() > attempt, what="status")
+            if status[-1].received > before:
+                return
+        raise AssertionError("no image arrived at the matcher")
 
     def call(self, kind: type, name: str, request: Any, timeout_s: float = 60.0) -> Any:
         """Calls a service and returns the response."""

@@ -7,38 +7,21 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState, GetState
 from lightmatch_msgs.msg import MatchArray, RelativePose
 from lightmatch_msgs.srv import MatchImages
-from node_harness import Client, NodeProcess, camera_info
+from node_harness import SIZE, SMALL, STEP_NS, Client, NodeProcess, camera_info
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
 from lightmatch_ros.core.metrics import direction_error_deg, relative, rotation_error_deg
 from lightmatch_ros.ros.image_conversions import array_to_image
 from lightmatch_ros.ros.watcher import matrix_of
-from lightmatch_ros.simulation.sources import Frame, RoomSource
+from lightmatch_ros.simulation.sources import Frame
 
 pytestmark = pytest.mark.dds
-SMALL = {"matcher__max_keypoints": 512, "status_period_s": 0.1}
-SIZE = (320, 240)
-STEP_NS = 100_000_000
-
-
-@pytest.fixture(scope="module")
-def room() -> list[Frame]:
-    """Frames of the virtual camera, a tenth of a second apart."""
-    frames = iter(RoomSource(SIZE, rate_hz=10))
-    return [next(frames) for _ in range(12)]
-
-
-@pytest.fixture(scope="module")
-def info() -> CameraInfo:
-    return camera_info(RoomSource(SIZE).calibration.K, SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +52,7 @@ def play(client: Client, frames: list[Frame], info: CameraInfo | None, start_ns:
 def test_poses_and_homographies_of_the_room(client, room, info):
     poses = play(client, room, info)
     assert len(poses) == len(room) - 1
-    assert all(pose.valid for pose in poses)
+    assert [pose.reason for pose in poses if not pose.valid] == []
     truth = {10**9 + k * STEP_NS: frame.motion.T_world_from_camera for k, frame in enumerate(room)}
 
     def true(pose: RelativePose) -> np.ndarray:
@@ -155,13 +138,13 @@ def bad_messages(frame: np.ndarray) -> dict[str, Image]:
 def test_bad_images_are_counted_and_the_next_is_matched(client, node, room, info):
     play(client, room[:1], info)
     status = client.received["status"]
-    client.spin_until(lambda: status)
+    client.spin_until(lambda: status and status[-1].processed, what="status")
     failed = status[-1].failed
-    for k, (name, message) in enumerate(bad_messages(room[1].image).items()):
-        client.send_message(message, 2 * 10**9 + k)
+    for k, (name, message) in enumerate(bad_messages(room[3].image).items()):
+        client.deliver(lambda: client.send_message(message, 2 * 10**9 + k))
         client.spin_until(lambda: status[-1].failed > failed, what=f"failure counted: {name}")
         failed = status[-1].failed
-    client.send_and_wait(room[1].image, 3 * 10**9, info)
+    client.send_and_wait(room[3].image, 3 * 10**9, info)
     assert client.received["relative_pose"][-1].valid
     assert any("wanted" in line for line in node.lines)
 
@@ -183,7 +166,7 @@ def test_encodings_are_understood(client, room, info, encoding):
 
     client.send_and_wait(room[0].image, 10**9, info)
     count = len(client.received["relative_pose"])
-    client.send(encoded(room[1].image), 10**9 + STEP_NS, info, encoding)
+    client.deliver(lambda: client.send(encoded(room[3].image), 10**9 + STEP_NS, info, encoding))
     client.spin_until(lambda: len(client.received["relative_pose"]) > count)
     assert client.received["relative_pose"][-1].valid
 
@@ -193,13 +176,13 @@ def test_black_frame_and_new_resolution(client, room, info):
     client.send_and_wait(np.zeros_like(room[0].image), 2 * 10**9, info)
     assert not client.received["relative_pose"][-1].valid
     assert client.received["matches"][-1].num_keypoints == 0
-    small = room[1].image[20:220, 30:290]
+    small = room[1].image[40:440, 60:580]
     client.send_and_wait(np.ascontiguousarray(small), 3 * 10**9)
     last = client.received["homography"][-1]
     assert last.valid
-    np.testing.assert_allclose(np.reshape(last.h, (3, 3))[:2, 2], [-30, -20], atol=20)
+    np.testing.assert_allclose(np.reshape(last.h, (3, 3))[:2, 2], [-60, -40], atol=40)
     assert not client.received["relative_pose"][-1].valid, "camera_info is of another size"
-    client.send_and_wait(room[1].image, 4 * 10**9, info)
+    client.send_and_wait(room[3].image, 4 * 10**9, info)
     assert client.received["relative_pose"][-1].valid
 
 
@@ -212,7 +195,7 @@ def test_broken_camera_info_and_time_jump(client, room, info):
     client.send_and_wait(room[1].image, 101 * 10**9, broken)
     client.spin_until(lambda: status[-1].failed > failed, what="failure counted")
     assert client.received["homography"][-1].valid
-    client.send_and_wait(room[2].image, 50 * 10**9, info)
+    client.send_and_wait(room[3].image, 50 * 10**9, info)
     assert client.received["relative_pose"][-1].valid
     client.spin_until(lambda: client.received["keyframe"][-1].reason == "time jumped back")
 
@@ -259,7 +242,7 @@ def test_parameters_are_live_or_refused(client, room, info):
         ("keyframe.max_count", 0, "max_count"),
         ("keyframe.reference", "newest", "wanted one of last, overlap"),
         ("matcher.max_keypoints", 100, "read-only"),
-        ("no.such", 1, "no.such"),
+        ("no.such", 1, "undeclared"),
     ):
         done, why = set_parameter(client, name, value)
         assert not done
@@ -296,78 +279,3 @@ def test_status_and_diagnostics(client, room, info):
     assert last.memory_mb > 50
     assert reports[-1].status[0].name == "lightmatch: matcher"
     assert {"match_ms", "dropped"} <= {value.key for value in reports[-1].status[0].values}
-
-
-def test_two_cameras_compressed_and_lifecycle(ros_context, xfeat_weights, room, info):
-    import cv2
-
-    process = NodeProcess(
-        environment=xfeat_weights, cameras="[left,right]", transport="compressed", autostart="false", **SMALL
-    )
-    clients = [Client(camera) for camera in ("left", "right")]
-    try:
-        publishers = [
-            c.create_publisher(CompressedImage, f"{c.get_name()[7:]}/image_raw/compressed", 10) for c in clients
-        ]
-
-        def state() -> str:
-            return str(clients[0].call(GetState, "lightmatch/get_state", GetState.Request(), 90).current_state.label)
-
-        def change(transition: int) -> bool:
-            request = ChangeState.Request(transition=Transition(id=transition))
-            return bool(clients[0].call(ChangeState, "lightmatch/change_state", request, 90).success)
-
-        assert state() == "unconfigured"
-        assert change(Transition.TRANSITION_CONFIGURE)
-        assert state() == "inactive"
-        assert change(Transition.TRANSITION_ACTIVATE)
-        for client, publisher in zip(clients, publishers):
-            client.spin_until(publisher.get_subscription_count)
-            client.spin_until(client.info_publisher.get_subscription_count)
-        for k, frame in enumerate(room[:3]):
-            for client, publisher in zip(clients, publishers):
-                done = [len(client.received[topic]) for topic in ("relative_pose", "keyframe")]
-                info.header.stamp.sec = k + 1
-                client.info_publisher.publish(info)
-                jpeg = cv2.imencode(".jpg", frame.image)[1]
-                publisher.publish(CompressedImage(header=info.header, format="jpeg", data=jpeg.tobytes()))
-                client.spin_until(lambda: done != [len(client.received[t]) for t in ("relative_pose", "keyframe")])
-        for client in clients:
-            assert [pose.valid for pose in client.received["relative_pose"]] == [True, True]
-            assert {m.camera for m in client.received["matches"]} == {client.get_name()[7:]}
-        assert change(Transition.TRANSITION_DEACTIVATE)
-        assert change(Transition.TRANSITION_CLEANUP)
-        assert state() == "unconfigured"
-        assert change(Transition.TRANSITION_CONFIGURE)
-    finally:
-        code, took_s = process.interrupt()
-        for client in clients:
-            client.destroy_node()
-    assert code == 0
-    assert took_s < 2
-
-
-def test_depth_gives_metres(ros_context, xfeat_weights, room, info):
-    process = NodeProcess(environment=xfeat_weights, depth="true", **SMALL)
-    client = Client()
-    try:
-        process.wait_for("active on camera")
-        client.wait_for_matcher()
-        client.spin_until(client.depth_publisher.get_subscription_count)
-        for k in (0, 4, 6):
-            done = [len(client.received[topic]) for topic in ("relative_pose", "keyframe")]
-            depth = array_to_image(room[k].depth, "32FC1")
-            image = client.send(room[k].image, (k + 1) * STEP_NS, info)
-            depth.header = image.header
-            client.depth_publisher.publish(depth)
-            client.spin_until(lambda: done != [len(client.received[t]) for t in ("relative_pose", "keyframe")])
-        poses = client.received["relative_pose"]
-        for pose, k in zip(poses, (4, 6)):
-            reference = round((pose.reference_header.stamp.sec * 10**9 + pose.reference_header.stamp.nanosec) / STEP_NS)
-            true = relative(*(room[i].motion.T_world_from_camera for i in (reference - 1, k)))
-            assert pose.valid
-            assert pose.metric
-            np.testing.assert_allclose(matrix_of(pose.pose.pose)[:3, 3], true[:3, 3], atol=0.02)
-    finally:
-        process.interrupt()
-        client.destroy_node()

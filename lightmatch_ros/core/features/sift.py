@@ -53,8 +53,11 @@ class SiftExtractor:
         found, descriptors = detector.detectAndCompute(resample(to_gray(image), size), None)
         if not found:
             descriptors = np.empty((0, self.descriptor_dim), np.float32)
-        columns = [(*k.pt, k.response, k.size, k.angle) for k in found]
-        table = np.array(columns, np.float32).reshape(-1, 5)  # (M, 5)
+        rows = [(*k.pt, k.response, k.size, k.angle) for k in found]
+        table = np.array(rows, np.float32).reshape(-1, 5)  # (M, 5)
+        # OpenCV leaves the two orientations of a place, equal in response, in no order of its own.
+        order = np.lexsort((table[:, 4], table[:, 1], table[:, 0]))
+        table, descriptors = table[order], descriptors[order]
         keypoints = to_original(table[:, :2] - np.float32(OPENCV_BIAS_PX), size, original)
         chosen = choose(keypoints, table[:, 2], mask, original, self._max_keypoints)
         return Features(

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from lightmatch_ros.core.geometry.least_squares import Linearisation
-from lightmatch_ros.core.geometry.motion import Motion, skew
+from lightmatch_ros.core.geometry.motion import GENERATORS, Motion, skew
 from lightmatch_ros.core.types import BoolArray, DoubleArray
 
 _PLANE = np.array([1.0, 1.0, 0.0])  # drops the constant part of a line: only its normal has a gradient
@@ -45,9 +46,9 @@ class SampsonError:
         """Derivatives by two directions that turn t and by the rotation vector."""
         tangent = tangent_plane(motion.t)
         cross = skew(motion.t)
-        steps = [skew(tangent[:, j]) @ motion.R for j in range(2)]
-        steps += [cross @ skew(axis) @ motion.R for axis in np.eye(3)]
-        dG = np.stack(steps, axis=-1).reshape(9, 5)
+        by_t = (tangent.T @ GENERATORS.reshape(3, 9)).reshape(2, 3, 3) @ motion.R
+        by_turn = cross @ GENERATORS @ motion.R  # (3, 3, 3)
+        dG = np.concatenate((by_t, by_turn)).reshape(5, 9).T
         e, s, line0, line1 = self._parts(cross @ motion.R)
         # d(e/s) = de/s - e/s^3 * d(s^2)/2; both are linear in dG, so one (N, 9) matrix serves.
         ratio = (e / s**2)[:, None]
@@ -101,20 +102,20 @@ class ReprojectionError:
 
     def linearise(self, motion: Motion) -> Linearisation:
         """Derivatives by x y z rx ry rz, or rx ry rz alone."""
-        arms = self.points - motion.t
-        X1 = arms @ motion.R
+        X1 = (self.points - motion.t) @ motion.R
         # A point pulled behind the camera by a trial step: a huge residual turns the step down.
-        z = np.maximum(X1[:, 2], 1e-9)[:, None]
-        residuals = self.focal1 * (X1[:, :2] / z - self.x1[:, :2])
-        by_X1 = np.zeros((len(X1), 2, 3))
-        by_X1[:, 0, 0] = by_X1[:, 1, 1] = self.focal1 / z[:, 0]
-        by_X1[:, :, 2] = -self.focal1 * X1[:, :2] / z**2
-        by_arm = by_X1 @ motion.R.T  # (N, 2, 3): X1 = R^T arm
-        # A rotation step r turns the arm by -r x arm; the row vector g then changes by -(arm x g) r.
-        by_rotation = np.cross(by_arm, arms[:, None, :])
+        z = np.maximum(X1[:, 2], 1e-9)
+        x, y = X1[:, 0] / z, X1[:, 1] / z
+        residuals = self.focal1 * (np.column_stack((x, y)) - self.x1[:, :2])
+        zero, one = np.zeros(len(z)), np.ones(len(z))
+        # X1 = R^T (X0 - t): a step of t moves X1 by -R^T dt, a turn r of the axes of frame 0 by -(R^T r) x X1.
+        by_turn = np.array([[x * y, -(1.0 + x * x), y], [1.0 + y * y, -x * y, -x]])  # (2, 3, N)
+        J = self.focal1 * by_turn.transpose(2, 0, 1) @ motion.R.T
         if self.rotation_only:
-            return Linearisation(residuals, by_rotation, np.eye(6)[:, 3:])
-        return Linearisation(residuals, np.concatenate((-by_arm, by_rotation), axis=2), np.eye(6))
+            return Linearisation(residuals, J, np.eye(6)[:, 3:])
+        by_shift = np.array([[-one, zero, x], [zero, -one, y]]) / z
+        J_shift = self.focal1 * by_shift.transpose(2, 0, 1) @ motion.R.T
+        return Linearisation(residuals, np.concatenate((J_shift, J), axis=2), np.eye(6))
 
     def retract(self, motion: Motion, step: DoubleArray) -> Motion:
         """Applies the step as it is."""
@@ -126,9 +127,12 @@ class ReprojectionError:
 
 
 def tangent_plane(t: DoubleArray) -> DoubleArray:
-    """Two orthonormal directions perpendicular to t, (3, 2)."""
-    smallest = np.eye(3)[int(np.argmin(np.abs(t)))]
-    first = np.cross(t, smallest)
-    first = first / np.linalg.norm(first)
-    second = np.cross(t, first)
-    return np.column_stack((first, second / np.linalg.norm(second)))
+    """Two orthonormal directions perpendicular to a unit vector t, (3, 2).
+
+    Source: Duff et al. 2017, building an orthonormal basis, revisited.
+    """
+    x, y, z = t.tolist()
+    sign = math.copysign(1.0, z)
+    a = -1.0 / (sign + z)
+    b = x * y * a
+    return np.array([[1.0 + sign * x * x * a, b], [sign * b, sign + y * y * a], [-sign * x, -y]])

@@ -153,7 +153,8 @@ def _normalised(H: DoubleArray, points0: DoubleArray) -> DoubleArray | None:
 
 def _front(H: DoubleArray, points0: DoubleArray) -> float:
     """The sign of w on the side of the horizon where most points are."""
-    return float(np.sign(np.median(homogeneous(points0) @ H[2])))
+    w = points0 @ H[2, :2] + H[2, 2]
+    return 1.0 if 2 * np.count_nonzero(w > 0) >= len(w) else -1.0
 
 
 def _any_narrow(points0: DoubleArray, points1: DoubleArray, config: GeometryConfig) -> bool:
@@ -169,7 +170,10 @@ def is_narrow(points: DoubleArray, threshold_px: float) -> bool:
     """
     if len(points) < 3:
         return True
-    return math.sqrt(max(0.0, float(np.linalg.eigvalsh(np.cov(points.T))[0]))) < threshold_px
+    centred = points - points.mean(axis=0)
+    (xx, xy), (_, yy) = (centred.T @ centred / len(points)).tolist()
+    smaller = 0.5 * (xx + yy - math.hypot(xx - yy, 2.0 * xy))  # eigenvalue of the covariance
+    return bool(smaller < threshold_px**2)
 
 
 def _clip(polygon: DoubleArray, side: DoubleArray) -> DoubleArray:

@@ -13,6 +13,7 @@ from lightmatch_ros.core.config import GeometryConfig
 from lightmatch_ros.core.errors import CalibrationError
 from lightmatch_ros.core.geometry.covariance import pose_covariance
 from lightmatch_ros.core.geometry.error_models import ReprojectionError
+from lightmatch_ros.core.geometry.homography import is_narrow
 from lightmatch_ros.core.geometry.least_squares import Fit, refine
 from lightmatch_ros.core.geometry.monocular import median_parallax_deg
 from lightmatch_ros.core.geometry.motion import Motion, rotation
@@ -78,11 +79,10 @@ def metric_pose(pose: PoseEstimate, rays: Rays, depths: DoubleArray, config: Geo
     fit = fit_metric(rays, depths, config)
     if fit is None:
         return pose
-    inside = rays.select(fit.inliers)
-    points = inside.x0 * depths[fit.inliers, None]
-    error = ReprojectionError(points, inside.x1, inside.focal1)
-    covariance = pose_covariance(error.linearise(fit.motion), fit.motion.t, metric=True)
-    if not np.isfinite(covariance).all():
+    inside, used = rays.select(fit.inliers), rays.select(fit.used)
+    error = ReprojectionError(used.x0 * depths[fit.used, None], used.x1, used.focal1)
+    covariance = pose_covariance(error.linearise(fit.motion), fit.motion.t, fit.gate_px, metric=True)
+    if is_narrow(inside.pixels0, config.pnp_threshold_px) or not np.isfinite(covariance).all():
         return pose
     return dataclasses.replace(
         pose,
@@ -125,9 +125,9 @@ def fit_metric(rays: Rays, depths: DoubleArray, config: GeometryConfig) -> Fit |
     fit = refine(ReprojectionError(points, rays.x1[known], rays.focal1), start, config.pnp_threshold_px)
     if np.count_nonzero(fit.inliers) < max(_MIN_POINTS, config.min_inliers):
         return None
-    errors, inliers = np.full(len(rays), np.inf), np.zeros(len(rays), np.bool_)
-    errors[known], inliers[known] = fit.errors, fit.inliers
-    return Fit(fit.motion, errors, inliers)
+    errors, (inliers, used) = np.full(len(rays), np.inf), np.zeros((2, len(rays)), np.bool_)
+    errors[known], inliers[known], used[known] = fit.errors, fit.inliers, fit.used
+    return Fit(fit.motion, errors, inliers, used, fit.gate_px)
 
 
 def _robust(points: DoubleArray, x1: DoubleArray, focal: float, config: GeometryConfig) -> Motion | None:

@@ -14,12 +14,11 @@ from lightmatch_ros.core.config import GeometryConfig
 from lightmatch_ros.core.geometry.covariance import direction_std_deg, pose_covariance, without_translation
 from lightmatch_ros.core.geometry.homography import is_narrow
 from lightmatch_ros.core.geometry.least_squares import Fit
-from lightmatch_ros.core.geometry.motion import Motion, parallax
-from lightmatch_ros.core.geometry.planar import best_candidate, motions_of_plane
+from lightmatch_ros.core.geometry.motion import Motion, rotation_vector, sight
+from lightmatch_ros.core.geometry.planar import best_motion, motions_of_plane
 from lightmatch_ros.core.geometry.relative_pose import (
     MIN_MATCHES,
     Rays,
-    clearly_behind,
     estimate_essential,
     fit_motion,
     fit_rotation,
@@ -27,14 +26,11 @@ from lightmatch_ros.core.geometry.relative_pose import (
     motion_in_front,
 )
 from lightmatch_ros.core.geometry.results import PoseEstimate, PoseModel, Reason
-from lightmatch_ros.core.geometry.selection import ratio_h, score_essential, score_homography
+from lightmatch_ros.core.geometry.selection import ratio_h, scores_essential, scores_homography
 from lightmatch_ros.core.types import BoolArray, DoubleArray
 
 # Measured on hand-held and driving sequences: under it, the sign of t was wrong in half the frames.
 _MIN_FRONT_SHARE = 0.8
-# Part of its score by which a plane's solution must beat the other. Refined fits of one plane differ
-# by 1e-3 with keypoint noise of half a pixel (synthetic); 5 % off-plane matches are 5e-2.
-_PLANAR_MARGIN = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +90,22 @@ def _pose_of_homography(
     if ratio_h(_score_h(turn.motion.R.T, rays, config), score_e) > config.max_ratio_h:
         return _pose_of_rotation(turn, rays, config)
     motions = motions_of_plane(plane.H, rays.select(plane.inliers))
-    motions += [] if essential is None else [essential.motion]
-    threshold = config.e_threshold_px
-    best, ambiguous = best_candidate(motions, rays, threshold, _sigma_px(config), _PLANAR_MARGIN)
+    best, rival = best_motion(motions, essential, rays, config.e_threshold_px, _sigma_px(config))
     if best is None:
         return PoseEstimate.failed(Reason.BEHIND_CAMERA, len(rays))
-    if ambiguous:
-        return PoseEstimate.failed(Reason.PLANAR_AMBIGUOUS, len(rays))
-    return _pose_of_motion(best.fit, PoseModel.HOMOGRAPHY, rays, config)
+    pose = _pose_of_motion(best, PoseModel.HOMOGRAPHY, rays, config)
+    return pose if rival is None else _undecided(pose, rival.motion)
+
+
+def _undecided(pose: PoseEstimate, rival: Motion) -> PoseEstimate:
+    """A pose with a rival as good: not valid; at low parallax both have about the same rotation."""
+    if pose.reason is not Reason.LOW_PARALLAX:
+        failed = PoseEstimate.failed(Reason.PLANAR_AMBIGUOUS, len(pose.inliers))
+        return dataclasses.replace(failed, E=pose.E, inliers=pose.inliers, inliers_e=pose.inliers_e)
+    apart = rotation_vector(rival.R @ pose.T_0_from_1[:3, :3].T)
+    covariance = pose.covariance.copy()
+    covariance[3:, 3:] += np.outer(apart, apart)
+    return dataclasses.replace(pose, covariance=covariance)
 
 
 def _pose_of_rotation(turn: Fit, rays: Rays, config: GeometryConfig) -> PoseEstimate:
@@ -110,7 +114,8 @@ def _pose_of_rotation(turn: Fit, rays: Rays, config: GeometryConfig) -> PoseEsti
     if np.count_nonzero(turn.inliers) < config.min_inliers:
         return failed
     inside = rays.select(turn.inliers)
-    covariance = pose_covariance(inside.turning.linearise(turn.motion), turn.motion.t, metric=False)
+    here = rays.select(turn.used).turning.linearise(turn.motion)
+    covariance = pose_covariance(here, turn.motion.t, turn.gate_px, metric=False)
     return dataclasses.replace(
         failed,
         rotation_valid=True,
@@ -128,20 +133,21 @@ def _pose_of_rotation(turn: Fit, rays: Rays, config: GeometryConfig) -> PoseEsti
 def _pose_of_motion(fit: Fit, model: PoseModel, rays: Rays, config: GeometryConfig) -> PoseEstimate:
     """Rotation and direction of translation, as far as the inliers determine them."""
     motion = fit.motion
-    inliers = fit.inliers & ~clearly_behind(motion, rays, config.e_threshold_px)
-    inside = rays.select(inliers)
+    inside = rays.select(fit.inliers)
     failed = dataclasses.replace(
-        PoseEstimate.failed(_fault(motion, rays.select(fit.inliers), len(inside), config), len(rays)),
+        PoseEstimate.failed(_fault(fit, rays, config), len(rays)),
         E=motion.essential,
         inliers_e=fit.inliers,
         rms_px=fit.rms_px,
     )
     if failed.reason is not Reason.NONE:
         return failed
-    covariance = pose_covariance(inside.sampson.linearise(motion), motion.t, metric=False)
+    here = rays.select(fit.used).sampson.linearise(motion)
+    covariance = pose_covariance(here, motion.t, fit.gate_px, metric=False)
     parallax_deg = median_parallax_deg(motion, inside)
     observable = (
-        front_shares(motion, inside, config.e_threshold_px)[0] >= _MIN_FRONT_SHARE
+        front_shares(motion, rays.select(fit.errors < config.e_threshold_px), config.e_threshold_px)[0]
+        >= _MIN_FRONT_SHARE
         and parallax_deg >= config.min_parallax_deg
         and direction_std_deg(covariance, motion.t) <= config.max_direction_std_deg
     )
@@ -154,27 +160,29 @@ def _pose_of_motion(fit: Fit, model: PoseModel, rays: Rays, config: GeometryConf
         T_0_from_1=motion.matrix if observable else Motion(motion.R, np.zeros(3)).matrix,
         covariance=covariance if observable else without_translation(covariance),
         covariance_valid=bool(np.isfinite(covariance).all()),
-        inliers=inliers,
+        inliers=fit.inliers,
         median_parallax_deg=parallax_deg,
     )
 
 
-def _fault(motion: Motion, agreeing: Rays, num_inside: int, config: GeometryConfig) -> Reason:
+def _fault(fit: Fit, rays: Rays, config: GeometryConfig) -> Reason:
     """What rules a motion out, rotation and all; NONE where nothing does."""
     threshold = config.e_threshold_px
-    if len(agreeing) < max(MIN_MATCHES, config.min_inliers):
+    if np.count_nonzero(fit.inliers) < max(MIN_MATCHES, config.min_inliers):
         return Reason.TOO_FEW_INLIERS
-    if is_narrow(agreeing.pixels0, threshold) or is_narrow(agreeing.pixels1, threshold):
+    inside = rays.select(fit.inliers)
+    if is_narrow(inside.pixels0, threshold) or is_narrow(inside.pixels1, threshold):
         return Reason.DEGENERATE
     # A far point is in front with t or with -t; with the wrong rotation it is with neither.
-    if sum(front_shares(motion, agreeing, threshold)) < _MIN_FRONT_SHARE:
+    agreeing = rays.select(fit.errors < threshold)
+    if sum(front_shares(fit.motion, agreeing, threshold)) < _MIN_FRONT_SHARE:
         return Reason.BEHIND_CAMERA
-    return Reason.NONE if num_inside >= config.min_inliers else Reason.TOO_FEW_INLIERS
+    return Reason.NONE
 
 
 def median_parallax_deg(motion: Motion, rays: Rays) -> float:
     """Median of the angles between the rays of the matches, rotation taken out, degrees."""
-    return math.degrees(float(np.median(parallax(motion, rays.x0, rays.x1))))
+    return math.degrees(float(np.median(sight(motion, rays.x0, rays.x1).parallax)))
 
 
 def _sigma_px(config: GeometryConfig) -> float:
@@ -183,8 +191,8 @@ def _sigma_px(config: GeometryConfig) -> float:
 
 
 def _score_e(motion: Motion, rays: Rays, config: GeometryConfig) -> float:
-    return score_essential(motion.essential, rays, _sigma_px(config))
+    return float(np.sum(scores_essential(motion.essential, rays, _sigma_px(config))))
 
 
 def _score_h(H: DoubleArray, rays: Rays, config: GeometryConfig) -> float:
-    return score_homography(H, rays, _sigma_px(config))
+    return float(np.sum(scores_homography(H, rays, _sigma_px(config))))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from lightmatch_ros.core.types import BoolArray, DoubleArray
@@ -60,18 +61,21 @@ class Motion:
 
 
 def skew(v: DoubleArray) -> DoubleArray:
-    """The cross product as a matrix (3, 3): skew(v) @ w = v x w."""
-    return np.array([[0.0, -v[2], v[1]], [v[2], 0.0, -v[0]], [-v[1], v[0], 0.0]])
+    """The cross product with v as a (3, 3) matrix."""
+    x, y, z = v.tolist()
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+
+
+GENERATORS = np.stack([skew(axis) for axis in np.eye(3)])  # (3, 3, 3): of turns about x, y, z
 
 
 def rotation(vector: DoubleArray) -> DoubleArray:
     """The rotation matrix (3, 3) of a rotation vector (3,), radians. Source: Rodrigues."""
-    angle = float(np.linalg.norm(vector))
+    angle = math.sqrt(float(vector @ vector))
     K = skew(vector)
-    if angle < 1e-8:
-        R: DoubleArray = np.eye(3) + K
-        return R
-    R = np.eye(3) + math.sin(angle) / angle * K + (1.0 - math.cos(angle)) / angle**2 * (K @ K)
+    R: DoubleArray = np.eye(3) + K
+    if angle > 1e-8:
+        R = np.eye(3) + math.sin(angle) / angle * K + (1.0 - math.cos(angle)) / angle**2 * (K @ K)
     return R
 
 
@@ -81,6 +85,11 @@ def nearest_rotation(matrix: DoubleArray) -> DoubleArray:
     sign = np.linalg.det(U @ Vt)
     R: DoubleArray = (U * [1.0, 1.0, 1.0 if sign > 0 else -1.0]) @ Vt
     return R
+
+
+def rotation_vector(R: DoubleArray) -> DoubleArray:
+    """The rotation vector (3,) of a rotation matrix, radians: the inverse of `rotation`."""
+    return np.asarray(cv2.Rodrigues(R)[0], np.float64).ravel()
 
 
 def rotation_angle(R: DoubleArray) -> float:
@@ -96,25 +105,24 @@ def homogeneous(points: DoubleArray) -> DoubleArray:
     return result
 
 
-def parallax(motion: Motion, x0: DoubleArray, x1: DoubleArray) -> DoubleArray:
-    """The angle between the two rays of each match once the rotation is taken out.
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """How the two rays of each match lie to each other, under a motion.
 
-    Args:
-        motion: T_0_from_1; its translation plays no part.
-        x0: (N, 3), homogeneous normalised coordinates.
-        x1: (N, 3), the same.
-
-    Returns:
-        (N,) float64, radians, exact to 1e-7.
+    Attributes:
+        parallax: (N,) float64, angle between the rays once the rotation is taken out, radians, exact to
+            1e-7; the translation plays no part.
+        ahead: (N,) bool, the triangulated point has positive depth in both cameras.
+        astern: (N,) bool, it would have with the opposite translation.
     """
-    b = x1 @ motion.R.T
-    aa, ab, bb = _dot(x0, x0), _dot(x0, b), _dot(b, b)
-    angle: DoubleArray = np.arctan2(np.sqrt(np.maximum(aa * bb - ab**2, 0.0)), ab)
-    return angle
+
+    parallax: DoubleArray
+    ahead: BoolArray
+    astern: BoolArray
 
 
-def in_front(motion: Motion, x0: DoubleArray, x1: DoubleArray) -> tuple[BoolArray, BoolArray]:
-    """Whether the triangulated point of each match has positive depth in both cameras.
+def sight(motion: Motion, x0: DoubleArray, x1: DoubleArray) -> Sight:
+    """Looks along both rays of each match.
 
     Depths d0, d1 minimise |d0 a - d1 b - t| with a = x0, b = R x1; only their signs are needed, so
     the common denominator |a x b|^2 is left out.
@@ -123,16 +131,10 @@ def in_front(motion: Motion, x0: DoubleArray, x1: DoubleArray) -> tuple[BoolArra
         motion: T_0_from_1.
         x0: (N, 3), homogeneous normalised coordinates.
         x1: (N, 3), the same.
-
-    Returns:
-        (N,) bool with the translation as it is, and (N,) bool with the opposite one.
     """
     b = x1 @ motion.R.T
-    aa, ab, bb = _dot(x0, x0), _dot(x0, b), _dot(b, b)
+    aa, ab, bb = (np.einsum("ij,ij->i", u, v) for u, v in ((x0, x0), (x0, b), (b, b)))
     at, bt = x0 @ motion.t, b @ motion.t
     depth0, depth1 = bb * at - ab * bt, ab * at - aa * bt
-    return (depth0 > 0) & (depth1 > 0), (depth0 < 0) & (depth1 < 0)
-
-
-def _dot(a: DoubleArray, b: DoubleArray) -> DoubleArray:
-    return np.asarray(np.einsum("ij,ij->i", a, b), np.float64)
+    angle = np.arctan2(np.sqrt(np.maximum(aa * bb - ab**2, 0.0)), ab)
+    return Sight(angle, (depth0 > 0) & (depth1 > 0), (depth0 < 0) & (depth1 < 0))

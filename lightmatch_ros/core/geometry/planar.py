@@ -5,34 +5,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from lightmatch_ros.core.geometry.least_squares import Fit
 from lightmatch_ros.core.geometry.motion import Motion, rotation_angle
-from lightmatch_ros.core.geometry.relative_pose import Rays, fit_motion
-from lightmatch_ros.core.geometry.selection import score_essential
+from lightmatch_ros.core.geometry.relative_pose import Rays, clearly_behind, fit_motion
+from lightmatch_ros.core.geometry.selection import clearly_better, scores_essential
 from lightmatch_ros.core.types import DoubleArray
 
 _MIN_VISIBLE = 0.9  # part of the plane's points that must lie in front of both cameras; guess
 # Two fits count as the same motion within these; refined from both starts they agree to 1e-3 degrees.
 _SAME_ROTATION_DEG = 0.5
 _SAME_DIRECTION_DEG = 3.0
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A motion with its support among all matches.
-
-    Attributes:
-        fit: refined by the Sampson error.
-        score: `score_essential` of the refined motion.
-    """
-
-    fit: Fit
-    score: float
 
 
 def motions_of_plane(H: DoubleArray, plane: Rays) -> list[Motion]:
@@ -57,35 +43,40 @@ def motions_of_plane(H: DoubleArray, plane: Rays) -> list[Motion]:
     return motions
 
 
-def best_candidate(
-    motions: list[Motion], rays: Rays, threshold_px: float, sigma_px: float, margin: float
-) -> tuple[Candidate | None, bool]:
+def best_motion(
+    motions: list[Motion], essential: Fit | None, rays: Rays, threshold_px: float, sigma_px: float
+) -> tuple[Fit | None, Fit | None]:
     """Refines each motion on all matches and picks the one that they support best.
 
-    The points of the plane support both of its solutions alike; those off the plane tell them apart.
+    The points of the plane lie on the epipolar lines of both of its solutions alike. What tells them
+    apart are points off the plane, and points that one solution puts behind a camera.
 
     Args:
-        motions: starts, such as those of a plane and that of an essential matrix.
+        motions: of the plane.
+        essential: a further candidate, refined already.
         rays: all matches.
         threshold_px: inlier threshold of the Sampson error.
-        sigma_px: for the score.
-        margin: part of the best score by which it must exceed that of any different motion.
+        sigma_px: for the scores.
 
     Returns:
-        The best, or None without motions; and whether a different motion comes within the margin.
+        The best, or None without any; and a different one that is not clearly worse, or None.
     """
-    candidates = []
-    for motion in motions:
-        fit = fit_motion(motion, rays, threshold_px)
-        E = fit.motion.essential
-        score = score_essential(E, rays, sigma_px)
-        candidates.append(Candidate(fit, score))
-    candidates.sort(key=lambda candidate: -candidate.score)
-    if not candidates:
-        return None, False
-    best = candidates[0]
-    rivals = [c for c in candidates[1:] if not _same(best.fit.motion, c.fit.motion)]
-    return best, any(c.score > (1.0 - margin) * best.score for c in rivals)
+    fits = [fit_motion(motion, rays, threshold_px) for motion in motions]
+    fits += [] if essential is None else [essential]
+    scored = [(fit, _scores(fit.motion, rays, threshold_px, sigma_px)) for fit in fits]
+    scored.sort(key=lambda pair: -float(np.sum(pair[1])))  # stable
+    if not scored:
+        return None, None
+    best, scores = scored[0]
+    for fit, rival in scored[1:]:
+        if not _same(best.motion, fit.motion) and not clearly_better(scores, rival):
+            return best, fit
+    return best, None
+
+
+def _scores(motion: Motion, rays: Rays, threshold_px: float, sigma_px: float) -> DoubleArray:
+    scores = scores_essential(motion.essential, rays, sigma_px)
+    return np.where(clearly_behind(motion, rays, threshold_px), 0.0, scores)
 
 
 def _same(a: Motion, b: Motion) -> bool:

@@ -14,13 +14,14 @@ from lightmatch_ros.core.geometry.error_models import ReprojectionError, Sampson
 from lightmatch_ros.core.geometry.least_squares import Fit, assess, refine
 from lightmatch_ros.core.geometry.motion import (
     Motion,
-    in_front,
     nearest_rotation,
-    parallax,
+    sight,
 )
 from lightmatch_ros.core.types import BoolArray, DoubleArray
 
 MIN_MATCHES = 5  # of the five-point algorithm
+_MIN_MATCHES_ROTATION = 2
+_WIDE = 3.0  # times the threshold: what a homography's rotation may be off before it is refined; guess
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,17 +134,16 @@ def front_shares(motion: Motion, rays: Rays, threshold_px: float) -> tuple[float
     Returns:
         With the translation as it is, and with the opposite one.
     """
-    weights = np.minimum(parallax(motion, rays.x0, rays.x1) / _noise(rays, threshold_px), 1.0) ** 2 + 1e-12
-    ahead, astern = in_front(motion, rays.x0, rays.x1)
+    seen = sight(motion, rays.x0, rays.x1)
+    weights = np.minimum(seen.parallax / _noise(rays, threshold_px), 1.0) ** 2 + 1e-12
     total = float(np.sum(weights))
-    return float(weights @ ahead) / total, float(weights @ astern) / total
+    return float(weights @ seen.ahead) / total, float(weights @ seen.astern) / total
 
 
 def clearly_behind(motion: Motion, rays: Rays, threshold_px: float) -> BoolArray:
     """Matches whose point is behind a camera by more than noise explains, (N,) bool."""
-    apart = parallax(motion, rays.x0, rays.x1) > _noise(rays, threshold_px)
-    behind: BoolArray = apart & ~in_front(motion, rays.x0, rays.x1)[0]
-    return behind
+    seen = sight(motion, rays.x0, rays.x1)
+    return (seen.parallax > _noise(rays, threshold_px)) & ~seen.ahead
 
 
 def _noise(rays: Rays, threshold_px: float) -> float:
@@ -152,8 +152,12 @@ def _noise(rays: Rays, threshold_px: float) -> float:
 
 
 def fit_motion(motion: Motion, rays: Rays, threshold_px: float) -> Fit:
-    """Refines rotation and direction of translation by the Sampson error of the inliers."""
-    return refine(rays.sampson, motion, threshold_px)
+    """Refines rotation and direction of translation by the Sampson error of the inliers.
+
+    A match whose point is clearly behind a camera is no inlier: half of the outliers that lie on their
+    epipolar line by chance are told by it.
+    """
+    return refine(rays.sampson, motion, threshold_px, lambda m: clearly_behind(m, rays, threshold_px))
 
 
 def fit_rotation(H: DoubleArray, rays: Rays, threshold_px: float) -> Fit:
@@ -173,11 +177,11 @@ def fit_rotation(H: DoubleArray, rays: Rays, threshold_px: float) -> Fit:
     error = rays.turning
     sign = 1.0 if np.linalg.det(H) > 0 else -1.0
     start = Motion(nearest_rotation(sign * H).T, np.zeros(3))
-    near = assess(error, start, 3.0 * threshold_px).inliers
-    if np.count_nonzero(near) >= 2:
-        a, b = _unit(rays.x0[near]), _unit(rays.x1[near])
-        start = Motion(nearest_rotation(a.T @ b), np.zeros(3))
-    return refine(error, start, threshold_px)
+    near = assess(error, start, _WIDE * threshold_px)
+    if np.count_nonzero(near.inliers) < _MIN_MATCHES_ROTATION:
+        return near
+    a, b = _unit(rays.x0[near.inliers]), _unit(rays.x1[near.inliers])
+    return refine(error, Motion(nearest_rotation(a.T @ b), np.zeros(3)), threshold_px)
 
 
 def _unit(vectors: DoubleArray) -> DoubleArray:

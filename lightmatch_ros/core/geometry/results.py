@@ -159,8 +159,9 @@ class TwoView:
     Attributes:
         homography: in pixels of the images as they came in.
         pose: of the current camera in the keyframe's frame.
-        inliers: (K,) uint8, for each match in its order: bit 0 agrees with the selected model, bit 1
-            with the essential matrix, bit 2 with the homography.
+        inliers: (K,) uint8, for each match in its order: bit 0 agrees with the selected model (that of
+            the pose; the homography where no match supports a pose), bit 1 with the essential matrix,
+            bit 2 with the homography.
     """
 
     homography: HomographyEstimate

@@ -77,7 +77,7 @@ def _calibrated(
     if depth0 is not None:
         check_depth(depth0, camera0.width, camera0.height)
     x0, x1 = camera0.normalize(points0), camera1.normalize(points1)
-    usable: BoolArray = np.isfinite(np.hstack((x0, x1))).all(axis=1)
+    usable = np.asarray(np.isfinite(np.hstack((x0, x1))).all(axis=1), np.bool_)
     focals = camera0.focal, camera1.focal
     rays = Rays(homogeneous(x0[usable]), homogeneous(x1[usable]), *focals)
     plane = _plane(rays, usable, camera0, camera1, homography, config)
@@ -117,7 +117,9 @@ def _scatter(mask: BoolArray, where: BoolArray) -> BoolArray:
 
 
 def _bits(pose: PoseEstimate, homography: HomographyEstimate) -> ByteArray:
-    bits = SELECTED * pose.inliers.astype(np.uint8)
-    bits |= (ESSENTIAL * pose.inliers_e).astype(np.uint8)
-    bits |= (HOMOGRAPHY * homography.inliers).astype(np.uint8)
+    """The homography stands in as the selected model where there is no pose, so that matches still track."""
+    selected = pose.inliers if pose.inliers.any() else homography.inliers
+    bits: ByteArray = np.zeros(len(selected), np.uint8)
+    for bit, mask in ((SELECTED, selected), (ESSENTIAL, pose.inliers_e), (HOMOGRAPHY, homography.inliers)):
+        bits[mask] |= bit
     return bits

@@ -196,9 +196,7 @@ class LightGlue(nn.Module):
         if len(side0.x) and len(side1.x):
             log_scores = log_assignment(*self._head(stop_layer - 1)(side0.x, side1.x))
             i0, i1, scores = mutual_matches(log_scores, threshold)
-        return NetworkOutput(
-            side0.kept[i0], side1.kept[i1], scores, stop_layer, num_kept, side0.layers, side1.layers
-        )
+        return NetworkOutput(side0.kept[i0], side1.kept[i1], scores, stop_layer, num_kept, side0.layers, side1.layers)
 
     def _no_matches(self, points0: Points, points1: Points) -> NetworkOutput:
         nothing = torch.empty(0, dtype=torch.int64, device=points0.keypoints.device)

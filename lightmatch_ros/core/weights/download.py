@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import secrets
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -59,11 +61,14 @@ def fetch(
             raise WeightsError(f"{file.url}: sha256 {digest}, wanted {file.sha256}")
         partial.replace(target)
     except (OSError, http.client.HTTPException) as error:  # URLError, HTTPError and time-outs are OSError
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
         raise WeightsError(
             f"could not download {file.url}: {error}; download it by other means and put it at {target}"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the directory may not even exist
+            partial.unlink()
     return target
 
 
@@ -80,11 +85,11 @@ def _transfer(url: str, partial: Path, progress: Progress | None, timeout_s: flo
 
 
 def _copy(
-    source: IO[bytes], out: IO[bytes], total: int | None, progress: Progress | None, deadline: float
+    source: http.client.HTTPResponse, out: IO[bytes], total: int | None, progress: Progress | None, deadline: float
 ) -> tuple[int, str]:
     """Copies until the end; returns the number of bytes and their digest."""
     done, digest = 0, hashlib.sha256()
-    while chunk := source.read(_CHUNK_BYTES):
+    while chunk := source.read1(_CHUNK_BYTES):  # what has arrived: a slow server must not outwait the deadline
         if time.monotonic() > deadline:
             raise TimeoutError(f"out of time after {done} bytes")
         out.write(chunk)

@@ -75,9 +75,10 @@ class WeightsEntry:
         kind: extractor or matcher.
         features: the extractors whose features they are for (a matcher) or that they are (an extractor).
         files: the files that hold them, the first that is found serves.
-        licence: SPDX identifier, with a remark where more than the weights themselves is concerned.
+        licence: SPDX identifier.
         homepage: where they are described.
         bundled: the first file is part of this package.
+        note: what else a user should know, a sentence; or empty.
         defaults: settings that matcher weights were made for; without meaning for an extractor.
     """
 
@@ -88,6 +89,7 @@ class WeightsEntry:
     licence: str
     homepage: str
     bundled: bool = False
+    note: str = ""
     defaults: MatcherDefaults = MatcherDefaults()
 
     @property
@@ -106,7 +108,7 @@ def _official(
     extractor: str,
     sha256: str | None,
     size_bytes: int | None,
-    remark: str = "",
+    note: str = "",
     defaults: MatcherDefaults | None = None,
 ) -> WeightsEntry:
     """LightGlue weights of the release v0.1_arxiv."""
@@ -117,8 +119,9 @@ def _official(
         WeightsKind.MATCHER,
         (extractor,),
         (WeightsFile(f"{name}.pth", sha256, size_bytes, url),),
-        "Apache-2.0" + remark,
+        "Apache-2.0",
         _LIGHTGLUE,
+        note=note,
         defaults=defaults or MatcherDefaults(),
     )
 
@@ -147,6 +150,7 @@ _MATCHERS = (
         "Apache-2.0",
         "part of this package",
         bundled=True,
+        defaults=MatcherDefaults(scale_encoding="log2"),
     ),
     _official("sift", "sift", "5b52b8d9982d43532dc042606b346bb9594c9f5a4bd6f64362c63866287b4ac0", 47632573),
     WeightsEntry(
@@ -165,7 +169,6 @@ _MATCHERS = (
         _XFEAT,
         defaults=MatcherDefaults(depth_confidence=-1, width_confidence=0.95),
     ),
-    # The first 3 of the 6 layers with the assignment head of the third: no heads to stop or prune with.
     WeightsEntry(
         "xfeat-lighterglue-l3",
         WeightsKind.MATCHER,
@@ -179,6 +182,7 @@ _MATCHERS = (
         ),
         "Apache-2.0",
         _XFEAT,
+        note="The first 3 of the 6 layers with the third's assignment head; has no heads to stop or prune with.",
         defaults=MatcherDefaults(depth_confidence=-1, width_confidence=-1),
     ),
     _official("aliked", "aliked-n16", "d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503", 47632827),
@@ -188,7 +192,7 @@ _MATCHERS = (
         "superpoint",
         "6ff7040d0a497fc6639337946d7538dae07428c18f77a067a0b5a960e7cc551a",
         None,
-        remark=" (the SuperPoint extractor itself: non-commercial research only)",
+        note="The extractor SuperPoint has a licence of its own: non-commercial research only.",
     ),
     _official(
         "doghardnet",
