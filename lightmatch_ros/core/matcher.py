@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 
+import numpy as np
 import torch
 
 from lightmatch_ros.core.config import MatcherConfig
@@ -26,13 +27,20 @@ class FeatureMatcher:
         adaptivity: early stopping and pruning.
         filter_threshold: smallest score of a match.
         device: where the network runs and where descriptors have to be.
+        resize: longer side that images were shrunk to for the extraction, pixels; 0 = not shrunk. The network was
+            made for scales in pixels of the image that the extractor saw.
 
     Raises:
         ConfigurationError: adaptivity without the heads that it needs.
     """
 
     def __init__(
-        self, network: LightGlue, adaptivity: Adaptivity, filter_threshold: float, device: torch.device
+        self,
+        network: LightGlue,
+        adaptivity: Adaptivity,
+        filter_threshold: float,
+        device: torch.device,
+        resize: int = 0,
     ) -> None:
         if adaptivity.active and not network.architecture.adaptive:
             raise ConfigurationError(
@@ -42,6 +50,7 @@ class FeatureMatcher:
         self.adaptivity = adaptivity
         self.filter_threshold = filter_threshold
         self.device = device
+        self.resize = resize
 
     def match(self, features0: Features, features1: Features) -> Matches:
         """Matches image 0 (keyframe) with image 1 (current frame)."""
@@ -66,11 +75,14 @@ class FeatureMatcher:
         def upload(array: FloatArray | None) -> torch.Tensor | None:
             return None if array is None else torch.from_numpy(array).to(self.device)
 
+        scales = features.scales
+        if scales is not None and self.resize:
+            scales = scales * np.float32(min(1.0, self.resize / max(features.image_size)))
         return Points(
             torch.from_numpy(features.keypoints).to(self.device),
             features.descriptors,
             features.image_size,
-            upload(features.scales),
+            upload(scales),
             upload(features.orientations),
         )
 
@@ -85,7 +97,9 @@ def create_matcher(config: MatcherConfig, device: torch.device) -> FeatureMatche
     weights = load_matcher(config.weights, config.features)
     defaults = weights.defaults
     network = load_network(weights.tensors, scale_coef=defaults.scale_coef, scale_encoding=defaults.scale_encoding)
-    return FeatureMatcher(network, _adaptivity(config, weights, network), config.filter_threshold, device)
+    return FeatureMatcher(
+        network, _adaptivity(config, weights, network), config.filter_threshold, device, config.resize
+    )
 
 
 def _adaptivity(config: MatcherConfig, weights: MatcherWeights, network: LightGlue) -> Adaptivity:
