@@ -150,7 +150,8 @@ def _watch(console: Console, node: _Process, camera: _Process, args: argparse.Na
 
 def _node_parameters(config: MatcherConfig) -> dict[str, Any]:
     default = MatcherConfig()
-    return {f"matcher.{k}": v for k, v in vars(config).items() if v != getattr(default, k)}
+    changed = {f"matcher.{k}": v for k, v in vars(config).items() if v != getattr(default, k)}
+    return {"reliability": "reliable", **changed}
 
 
 def _camera_parameters(args: argparse.Namespace) -> dict[str, Any]:

@@ -131,6 +131,11 @@ class NodeConfig:
     cameras: tuple[str, ...] = parameter(("camera",), "names of the cameras; each is a topic prefix")
     autostart: bool = parameter(True, "configure and activate without waiting for a lifecycle manager")
     transport: str = parameter("raw", "image topics: raw, or compressed", choices=("raw", "compressed"))
+    reliability: str = parameter(
+        "best_effort",
+        "of the image topics; reliable loses no image on a loaded machine, and takes none of best-effort cameras",
+        choices=("best_effort", "reliable"),
+    )
     rectified: bool = parameter(False, "images are rectified: take P of CameraInfo, not K and D")
     depth: bool = parameter(False, "subscribe to registered depth; gives translation in metres")
     camera_info_timeout_s: float = parameter(

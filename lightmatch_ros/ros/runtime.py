@@ -29,6 +29,7 @@ from lightmatch_ros.ros.transforms import Transforms
 from lightmatch_ros.ros.worker import Worker
 
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+RELIABLE = QoSProfile(depth=1)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PRECISION = "float32"
 
@@ -106,11 +107,12 @@ class Runtime:
         image_topic, image_type = f"{camera}/image_raw", Image
         if self._config.transport == "compressed":
             image_topic, image_type = f"{camera}/image_raw/compressed", CompressedImage
-        self._listen(image_type, image_topic, lambda message: self._mailbox.put_image(camera, message), SENSOR)
+        qos = SENSOR if self._config.reliability == "best_effort" else RELIABLE
+        self._listen(image_type, image_topic, lambda message: self._mailbox.put_image(camera, message), qos)
         self._listen(CameraInfo, f"{camera}/camera_info", info, SENSOR)
         if self._config.depth:
             topic = f"{camera}/depth/image_raw"
-            self._listen(Image, topic, lambda message: self._mailbox.put_depth(camera, message), SENSOR)
+            self._listen(Image, topic, lambda message: self._mailbox.put_depth(camera, message), qos)
 
     def _listen(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> None:
         events = SubscriptionEventCallbacks(incompatible_qos=incompatible_qos(self._node, topic, "publisher"))

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from lightmatch_ros.core.geometry.least_squares import Linearisation, information
+from lightmatch_ros.core.geometry.least_squares import Linearisation
 from lightmatch_ros.core.geometry.results import unknown
 from lightmatch_ros.core.types import DoubleArray
 
@@ -41,7 +41,7 @@ def pose_covariance(here: Linearisation, translation: DoubleArray, gate_px: floa
 
     Source: Hartley and Zisserman 2004, result 5.10; Huber 1981, asymptotic variance of M-estimators.
     """
-    A = information(here)
+    A = here.information
     scale = np.sqrt(np.diag(A))
     if not np.all(scale > 0):
         return unknown(6)

@@ -11,7 +11,7 @@ import numpy as np
 
 from lightmatch_ros.core.geometry.least_squares import Linearisation
 from lightmatch_ros.core.geometry.motion import GENERATORS, Motion, skew
-from lightmatch_ros.core.types import BoolArray, DoubleArray
+from lightmatch_ros.core.types import DoubleArray
 
 _PLANE = np.array([1.0, 1.0, 0.0])  # drops the constant part of a line: only its normal has a gradient
 
@@ -65,10 +65,6 @@ class SampsonError:
         moved = motion.moved(step)
         return Motion(moved.R, moved.t * (np.linalg.norm(motion.t) / np.linalg.norm(moved.t)))
 
-    def select(self, mask: BoolArray) -> SampsonError:
-        """The same error of fewer matches."""
-        return SampsonError(self.x0[mask], self.x1[mask], self.focal0, self.focal1)
-
     def _parts(self, G: DoubleArray) -> tuple[DoubleArray, DoubleArray, DoubleArray, DoubleArray]:
         line0, line1 = self.x1 @ G.T, self.x0 @ G
         e = np.einsum("ij,ij->i", self.x0, line0)
@@ -94,16 +90,9 @@ class ReprojectionError:
     focal1: float
     rotation_only: bool = False
 
-    def residuals(self, motion: Motion) -> DoubleArray:
-        """(N, 2) float64, pixels; infinite for a point that is not in front of the camera."""
-        X1 = (self.points - motion.t) @ motion.R
-        z = np.where(X1[:, 2] > 0, X1[:, 2], np.nan)[:, None]
-        return np.nan_to_num(self.focal1 * (X1[:, :2] / z - self.x1[:, :2]), nan=np.inf)
-
     def linearise(self, motion: Motion) -> Linearisation:
-        """Derivatives by x y z rx ry rz, or rx ry rz alone."""
+        """Derivatives by x y z rx ry rz, or rx ry rz alone; a point behind the camera is far off."""
         X1 = (self.points - motion.t) @ motion.R
-        # A point pulled behind the camera by a trial step: a huge residual turns the step down.
         z = np.maximum(X1[:, 2], 1e-9)
         x, y = X1[:, 0] / z, X1[:, 1] / z
         residuals = self.focal1 * (np.column_stack((x, y)) - self.x1[:, :2])
@@ -120,10 +109,6 @@ class ReprojectionError:
     def retract(self, motion: Motion, step: DoubleArray) -> Motion:
         """Applies the step as it is."""
         return motion.moved(step)
-
-    def select(self, mask: BoolArray) -> ReprojectionError:
-        """The same error of fewer matches."""
-        return ReprojectionError(self.points[mask], self.x1[mask], self.focal1, self.rotation_only)
 
 
 def tangent_plane(t: DoubleArray) -> DoubleArray:

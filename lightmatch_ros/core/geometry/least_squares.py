@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 lightmatch_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Refinement of a motion by least squares on its inliers, with the inliers selected anew in between."""
+"""Refinement of a motion by least squares on its inliers, which are selected anew at every step."""
 
 from __future__ import annotations
 
@@ -14,19 +14,13 @@ import numpy as np
 from lightmatch_ros.core.geometry.motion import Motion
 from lightmatch_ros.core.types import BoolArray, DoubleArray
 
-_ROUNDS = 8  # of inlier selection; 3 do nearly always
-_STEPS = 2  # of Levenberg-Marquardt for a round: more would be spent on matches that leave in the next
+_STEPS = 15  # 4 to 6 do as a rule
 _FIRST_DAMPING = 1e-4  # guess
 _NEGLIGIBLE = 1e-3  # of the variance, as a gain: a thirtieth of a standard deviation is left
-
-
-_MEDIAN_OF_UNIT_NOISE = {1: 0.6745, 2: 1.1774}  # of |r|: normal and Rayleigh distribution
 _GATE_DEVIATIONS = 3.0
 _MIN_GATE_PX = 0.3  # three times the noise of the best keypoints
-
+_MEDIAN_OF_UNIT_NOISE = {1: 0.6745, 2: 1.1774}  # of |r|: normal and Rayleigh distribution
 _MAX_LEVERAGE = 0.999  # keeps the division finite
-
-Rejects = Callable[[Motion], BoolArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,33 +37,46 @@ class Linearisation:
     jacobian: DoubleArray
     basis: DoubleArray
 
+    @property
+    def errors(self) -> DoubleArray:
+        """(N,) float64, sizes of the residuals, pixels."""
+        return np.asarray(np.sqrt(np.einsum("nm,nm->n", self.residuals, self.residuals)), np.float64)
+
+    @property
+    def information(self) -> DoubleArray:
+        """J^T J, (p, p) float64."""
+        J = self.jacobian.reshape(-1, self.jacobian.shape[-1])
+        return np.asarray(J.T @ J, np.float64)
+
+    def select(self, mask: BoolArray) -> Linearisation:
+        """That of fewer matches."""
+        return Linearisation(self.residuals[mask], self.jacobian[mask], self.basis)
+
 
 class ErrorModel(Protocol):
     """What a match costs, as a function of the motion."""
 
-    def residuals(self, motion: Motion) -> DoubleArray:
-        """(N, m) float64, pixels."""
-
     def linearise(self, motion: Motion) -> Linearisation:
-        """The residuals with their derivatives."""
+        """The residuals of all matches, with their derivatives."""
 
     def retract(self, motion: Motion, step: DoubleArray) -> Motion:
         """Applies a step x y z rx ry rz within what the model can observe."""
 
-    def select(self, mask: BoolArray) -> ErrorModel:
-        """The same model of fewer matches."""
+
+Rejects = Callable[[Motion], BoolArray]
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A refined motion.
+    """A motion with the matches that agree with it.
 
     Attributes:
         motion: T_0_from_1.
         errors: (N,) float64, size of the residual of each match, pixels.
         inliers: (N,) bool, errors within the threshold and not rejected.
-        used: (N,) bool, the inliers within the gate: those that the motion was fitted to.
+        used: (N,) bool, the inliers within the gate: those that the motion is fitted to.
         gate_px: the threshold, or less where the inliers' own noise is far smaller.
+        here: residuals and derivatives of the used matches at the motion.
     """
 
     motion: Motion
@@ -77,6 +84,7 @@ class Fit:
     inliers: BoolArray
     used: BoolArray
     gate_px: float
+    here: Linearisation
 
     @property
     def rms_px(self) -> float:
@@ -86,7 +94,7 @@ class Fit:
 
 
 def refine(model: ErrorModel, motion: Motion, threshold_px: float, rejects: Rejects | None = None) -> Fit:
-    """Alternates between selecting inliers and minimising their squared residuals.
+    """Minimises the squared residuals of the inliers, selecting them anew after each step.
 
     Args:
         model: of all matches, outliers too.
@@ -96,59 +104,54 @@ def refine(model: ErrorModel, motion: Motion, threshold_px: float, rejects: Reje
 
     Returns:
         The refined motion; its inliers are those at the refined motion.
+
+    Source: Levenberg-Marquardt as in Madsen, Nielsen, Tingleff 2004, section 3.2.
     """
-    fit = assess(model, motion, threshold_px, rejects)
-    for _ in range(_ROUNDS):
+    fit, damping = assess(model, motion, threshold_px, rejects), _FIRST_DAMPING
+    for _ in range(_STEPS):
         if not fit.used.any():
             break
-        motion, here, converged = minimise(model.select(fit.used), fit.motion, _STEPS)
-        leverage = np.zeros(len(fit.used))
-        leverage[fit.used] = leverages(here)
-        previous, fit = fit, assess(model, motion, threshold_px, rejects, leverage)
-        if converged and np.array_equal(previous.used, fit.used):
+        trial = model.retract(fit.motion, fit.here.basis @ _step(fit.here, damping))
+        there = model.linearise(trial)
+        cost = float(np.sum(fit.here.residuals**2))
+        gain = cost - float(np.sum(there.residuals[fit.used] ** 2))
+        # A standard deviation away from the minimum, the cost exceeds it by the variance, cost / N.
+        settled = abs(gain) <= _NEGLIGIBLE * cost / fit.here.residuals.size
+        if gain <= 0:
+            damping *= 100.0
+        else:
+            damping *= 0.1
+            previous, fit = fit, _selected(there, trial, threshold_px, rejects, fit.used)
+            settled = settled and np.array_equal(previous.used, fit.used)
+        if settled:
             break
     return fit
 
 
-def assess(
-    model: ErrorModel,
+def assess(model: ErrorModel, motion: Motion, threshold_px: float, rejects: Rejects | None = None) -> Fit:
+    """Selects the inliers of a motion as it is; the arguments are those of `refine`."""
+    return _selected(model.linearise(motion), motion, threshold_px, rejects, None)
+
+
+def _selected(
+    everywhere: Linearisation,
     motion: Motion,
     threshold_px: float,
-    rejects: Rejects | None = None,
-    leverage: DoubleArray | None = None,
+    rejects: Rejects | None,
+    fitted: BoolArray | None,
 ) -> Fit:
-    """Selects the inliers of a motion as it is.
-
-    Args:
-        model: of all matches.
-        motion: T_0_from_1.
-        threshold_px: a match is an inlier when its residual is smaller.
-        rejects: tells the matches that a motion rules out, whatever their residual.
-        leverage: (N,) of each match on the motion, 0 for those that it was not fitted to.
-    """
-    residuals = model.residuals(motion)
-    errors = np.linalg.norm(residuals, axis=1)
+    """The inliers at a motion; ``fitted`` are the matches that the motion was fitted to."""
+    errors = everywhere.errors
     inliers = errors < threshold_px
     if rejects is not None:
         inliers &= ~rejects(motion)
-    gate_px = min(threshold_px, _gate(errors[inliers], residuals.shape[1]))
+    gate_px = min(threshold_px, _gate(errors[inliers], everywhere.residuals.shape[1]))
     # An outlier that has pulled the motion towards itself has a small residual, and a large leverage.
-    studentised = errors if leverage is None else errors / np.sqrt(1.0 - leverage)
-    return Fit(motion, errors, inliers, inliers & (studentised < gate_px), gate_px)
-
-
-def leverages(here: Linearisation) -> DoubleArray:
-    """How much each match determines its own residual, (N,), 0 to 1; their sum is at most p.
-
-    Source: Belsley, Kuh, Welsch 1980, section 2.1: diagonal of J (J^T J)^-1 J^T, summed over the
-        components of a match.
-    """
-    p = here.jacobian.shape[-1]
-    A = information(here)
-    A[np.diag_indices(p)] += 1e-12 * np.trace(A) + 1e-300
-    J = here.jacobian.reshape(-1, p)
-    sums = np.sum(J @ np.linalg.inv(A) * J, axis=1).reshape(len(here.jacobian), -1).sum(axis=1)
-    return np.asarray(np.clip(sums, 0.0, _MAX_LEVERAGE), np.float64)
+    studentised = errors.copy()
+    if fitted is not None:
+        studentised[fitted] /= np.sqrt(1.0 - leverages(everywhere.select(fitted)))
+    used = inliers & (studentised < gate_px)
+    return Fit(motion, errors, inliers, used, gate_px, everywhere.select(used))
 
 
 def _gate(errors: DoubleArray, components: int) -> float:
@@ -163,51 +166,27 @@ def _gate(errors: DoubleArray, components: int) -> float:
     if not len(errors):
         return math.inf
     median = float(np.partition(errors, len(errors) // 2)[len(errors) // 2])  # np.median takes five times as long
-    sigma = median / _MEDIAN_OF_UNIT_NOISE[components]
-    return max(_GATE_DEVIATIONS * sigma, _MIN_GATE_PX)
+    return max(_GATE_DEVIATIONS * median / _MEDIAN_OF_UNIT_NOISE[components], _MIN_GATE_PX)
 
 
-def minimise(model: ErrorModel, motion: Motion, steps: int) -> tuple[Motion, Linearisation, bool]:
-    """Levenberg-Marquardt from a motion.
+def leverages(here: Linearisation) -> DoubleArray:
+    """How much each match determines its own residual, (N,), 0 to 1; their sum is at most p.
 
-    Args:
-        model: of the matches to fit.
-        motion: start.
-        steps: at the most.
-
-    Returns:
-        Where it ends, the derivatives there, and whether it is the minimum for practical purposes.
-
-    Source: Madsen, Nielsen, Tingleff 2004, section 3.2.
+    Source: Belsley, Kuh, Welsch 1980, section 2.1: diagonal of J (J^T J)^-1 J^T, summed over the
+        components of a match.
     """
-    here = model.linearise(motion)
-    cost, damping = float(np.sum(here.residuals**2)), _FIRST_DAMPING
-    for _ in range(steps):
-        trial = model.retract(motion, here.basis @ _solve(here, damping))
-        there = model.linearise(trial)
-        gain = cost - float(np.sum(there.residuals**2))
-        # A standard deviation away from the minimum, the cost exceeds it by the variance, cost / N.
-        converged = abs(gain) < _NEGLIGIBLE * cost / here.residuals.size
-        if gain > 0:
-            motion, here, cost, damping = trial, there, cost - gain, 0.1 * damping
-        else:
-            damping *= 100.0
-        if converged:
-            return motion, here, True
-    return motion, here, False
-
-
-def information(here: Linearisation) -> DoubleArray:
-    """J^T J, (p, p)."""
-    J = here.jacobian.reshape(-1, here.jacobian.shape[-1])
-    result: DoubleArray = J.T @ J
-    return result
-
-
-def _solve(here: Linearisation, damping: float) -> DoubleArray:
-    p = here.jacobian.shape[-1]
+    count, components, p = here.jacobian.shape
     J = here.jacobian.reshape(-1, p)
-    A = J.T @ J
-    # The absolute term keeps a direction that no match constrains solvable: its step is zero.
-    A[np.diag_indices(p)] += damping * np.diag(A) + 1e-12 * np.trace(A) + 1e-300
-    return np.asarray(np.linalg.solve(A, -J.T @ here.residuals.ravel()), np.float64)
+    sums = np.sum(J @ np.linalg.inv(_regular(here.information)) * J, axis=1)
+    return np.asarray(np.clip(sums.reshape(count, components).sum(axis=1), 0.0, _MAX_LEVERAGE), np.float64)
+
+
+def _step(here: Linearisation, damping: float) -> DoubleArray:
+    A, J = here.information, here.jacobian.reshape(-1, here.jacobian.shape[-1])
+    A[np.diag_indices(len(A))] *= 1.0 + damping
+    return np.asarray(np.linalg.solve(_regular(A), -J.T @ here.residuals.ravel()), np.float64)
+
+
+def _regular(A: DoubleArray) -> DoubleArray:
+    """A with a direction that no match constrains made solvable: its step is zero."""
+    return np.asarray(A + (1e-12 * np.trace(A) + 1e-300) * np.eye(len(A)), np.float64)

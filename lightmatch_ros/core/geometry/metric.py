@@ -79,9 +79,8 @@ def metric_pose(pose: PoseEstimate, rays: Rays, depths: DoubleArray, config: Geo
     fit = fit_metric(rays, depths, config)
     if fit is None:
         return pose
-    inside, used = rays.select(fit.inliers), rays.select(fit.used)
-    error = ReprojectionError(used.x0 * depths[fit.used, None], used.x1, used.focal1)
-    covariance = pose_covariance(error.linearise(fit.motion), fit.motion.t, fit.gate_px, metric=True)
+    inside = rays.select(fit.inliers)
+    covariance = pose_covariance(fit.here, fit.motion.t, fit.gate_px, metric=True)
     if is_narrow(inside.pixels0, config.pnp_threshold_px) or not np.isfinite(covariance).all():
         return pose
     return dataclasses.replace(
@@ -127,7 +126,7 @@ def fit_metric(rays: Rays, depths: DoubleArray, config: GeometryConfig) -> Fit |
         return None
     errors, (inliers, used) = np.full(len(rays), np.inf), np.zeros((2, len(rays)), np.bool_)
     errors[known], inliers[known], used[known] = fit.errors, fit.inliers, fit.used
-    return Fit(fit.motion, errors, inliers, used, fit.gate_px)
+    return Fit(fit.motion, errors, inliers, used, fit.gate_px, fit.here)
 
 
 def _robust(points: DoubleArray, x1: DoubleArray, focal: float, config: GeometryConfig) -> Motion | None:
