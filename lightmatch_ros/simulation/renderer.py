@@ -21,10 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 from lightmatch_ros.core.camera import CameraModel
 from lightmatch_ros.core.errors import CalibrationError, ConfigurationError, InputError
 from lightmatch_ros.core.types import BoolArray, ByteArray, DoubleArray, FloatArray, IndexArray
+from lightmatch_ros.simulation import mipmap
+from lightmatch_ros.simulation.mipmap import Colours
 from lightmatch_ros.simulation.scene import Scene
 
 _NEAR_M = 0.02
-_LEVELS = 8
 _MAX_QUADS = 4_000  # number and mip level share an int16
 _CHUNK = 32_000  # cv2.remap refuses SHRT_MAX and more
 # How much finer a mip level is read than the one at which texel and pixel have the same area. Measured against the
@@ -92,7 +93,7 @@ class Renderer:
         self._corners = np.array([q.corners for q in quads]).reshape(-1, 4, 3)
         self._half_edges = np.array([(q.u / 2, q.v / 2) for q in quads]).reshape(-1, 2, 3)
         self._forward = np.array([q.forward for q in quads]).reshape(-1, 3)
-        self._pyramids = [_pyramid(q.texture) for q in quads]
+        self._pyramids = [mipmap.pyramid(q.texture) for q in quads]
 
     def render(self, T_world_from_camera: ArrayLike) -> Rendering:
         """Renders the scene from a pose.
@@ -111,7 +112,8 @@ class Renderer:
         if edges.size:
             image[edges] = self._smooth(edges, faces)
         depth = np.divide(1, inverse_depth, out=np.zeros_like(inverse_depth), where=nearest >= 0)
-        return Rendering(image.reshape(*x.shape, 3), depth)
+        bgr = cv2.cvtColor(image.view(np.uint8).reshape(*x.shape, 4), cv2.COLOR_BGRA2BGR)
+        return Rendering(np.asarray(bgr, np.uint8), depth)
 
     def _faces(self, T_world_from_camera: DoubleArray) -> list[_Face]:
         """The rectangles that face the camera and reach into the image, nearest centre first."""
@@ -137,20 +139,21 @@ class Renderer:
         rows = (y_max >= low[:, 1:]) & (y_min <= high[:, 1:])
         return columns, rows
 
-    def _smooth(self, edges: IndexArray, faces: list[_Face]) -> ByteArray:
-        """Colours (N, 3) of pixels at the border of a rectangle: the mean of four samples each."""
+    def _smooth(self, edges: IndexArray, faces: list[_Face]) -> Colours:
+        """Colours (N,) of pixels at the border of a rectangle: the mean of four samples each."""
         steps = self._ray_steps.reshape(2, 2, -1)[:, :, edges]  # (2, 2, N)
         offsets = np.tensordot(np.array(_SUBPIXELS, np.float32), steps, 1)  # (4, 2, N)
         x, y = (self._rays.reshape(2, -1)[:, edges] + offsets).transpose(1, 0, 2).reshape(2, -1)  # (2, 4 N)
         faces = [_Face(face.index, face.matrix, (slice(None),)) for face in faces]
         colours = self._shade(x, y, *_trace(x, y, faces), faces)
-        return np.asarray(colours.reshape(4, -1, 3).mean(0) + 0.5, np.uint8)
+        mean = colours.view(np.uint8).reshape(4, -1, 4).mean(0)
+        return np.asarray(mean + 0.5, np.uint8).view(np.uint32)[:, 0]
 
     def _shade(
         self, x: FloatArray, y: FloatArray, nearest: _Numbers, inverse_depth: FloatArray, faces: list[_Face]
-    ) -> ByteArray:
-        """Colours (N, 3) of rays (N,) of which the rectangle and the inverse depth are known."""
-        colours = np.zeros((len(x), 3), np.uint8)
+    ) -> Colours:
+        """Colours (N,) of rays (N,) of which the rectangle and the inverse depth are known."""
+        colours = np.zeros(len(x), np.uint32)
         matrices = {face.index: face.matrix for face in faces}
         level = self._levels(nearest, inverse_depth, faces)
         for index, mip, rays_in in _groups(nearest, level.astype(np.int16)):
@@ -158,7 +161,7 @@ class Renderer:
             x_in, y_in, depth = x.take(rays_in), y.take(rays_in), 1 / inverse_depth.take(rays_in)
             a, b = ((row[0] * x_in + row[1] * y_in + row[2]) * depth for row in g[:2])
             blend = level.take(rays_in) - np.float32(mip)
-            colours[rays_in] = _sample(self._pyramids[index], mip, blend, a, b)
+            colours[rays_in] = mipmap.sample(self._pyramids[index], mip, blend, a, b)
         return colours
 
     def _levels(self, nearest: _Numbers, inverse_depth: FloatArray, faces: list[_Face]) -> FloatArray:
@@ -173,7 +176,7 @@ class Renderer:
             texels_per_ray2 = abs(np.linalg.det(face.matrix)) * width * height / 4
             constant[face.index] = 0.5 * np.log2(texels_per_ray2 / self._pixels_per_ray2) - _FINER
         level = constant[nearest] - 1.5 * np.log2(np.maximum(inverse_depth, np.float32(1e-6)))
-        return np.clip(level, 0, _LEVELS - 1.001)
+        return np.clip(level, 0, mipmap.LEVELS - 1.001)
 
 
 def _rays(camera: CameraModel) -> DoubleArray:
@@ -215,34 +218,14 @@ def _trace(x: FloatArray, y: FloatArray, faces: list[_Face]) -> tuple[_Numbers, 
 
 def _groups(nearest: _Numbers, level: _Numbers) -> Iterator[tuple[int, int, IndexArray]]:
     """Yields (rectangle, mip level, indices of its rays), at most _CHUNK rays at a time."""
-    key = nearest * np.int16(_LEVELS) + level
+    key = nearest * np.int16(mipmap.LEVELS) + level
     order = np.argsort(key, kind="stable")
     ordered = key[order]
     starts = np.concatenate([[0], np.flatnonzero(np.diff(ordered)) + 1, [len(key)]])
     for start, end in pairwise(starts.tolist()):
-        index, mip = divmod(int(ordered[start]), _LEVELS)
+        index, mip = divmod(int(ordered[start]), mipmap.LEVELS)
         if index >= 0:
             yield from ((index, mip, order[i : min(i + _CHUNK, end)]) for i in range(start, end, _CHUNK))
-
-
-def _sample(pyramid: list[ByteArray], mip: int, blend: FloatArray, a: FloatArray, b: FloatArray) -> ByteArray:
-    """Reads a texture at (a, b) in [-1, 1]^2, between the levels ``mip`` and ``mip + 1``: (N, 3)."""
-    both = []
-    for picture in (pyramid[min(mip, len(pyramid) - 1)], pyramid[min(mip + 1, len(pyramid) - 1)]):
-        half_w, half_h = picture.shape[1] / 2, picture.shape[0] / 2
-        column, row = (a * half_w + (half_w - 0.5))[None], (b * half_h + (half_h - 0.5))[None]
-        both.append(cv2.remap(picture, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-    return np.asarray(cv2.blendLinear(both[0], both[1], 1 - blend[None], blend[None])[0], np.uint8)
-
-
-def _pyramid(picture: ByteArray) -> list[ByteArray]:
-    """Halves a picture until it has one texel a side or there are enough levels."""
-    levels = [np.ascontiguousarray(picture)]
-    while len(levels) < _LEVELS and max(levels[-1].shape[:2]) > 1:
-        height, width = levels[-1].shape[:2]
-        half = ((width + 1) // 2, (height + 1) // 2)
-        levels.append(np.asarray(cv2.resize(levels[-1], half, interpolation=cv2.INTER_AREA), np.uint8))
-    return levels
 
 
 def _edges(nearest: _Numbers) -> IndexArray:
