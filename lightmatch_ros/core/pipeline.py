@@ -179,13 +179,19 @@ class CameraPipeline:
             return FrameResult(frame_id, features, None, insertion, Timing(_ms(started, extracted)))
         matches = self.matching.matcher.match(keyframe.features, features)
         matched = time.perf_counter()
-        pairing = self._pair(keyframe, matches, frame)
+        pairing = self._pair(keyframe, matches, frame, features.image_size)
         timing = Timing(_ms(started, extracted), _ms(extracted, matched), _ms(matched, time.perf_counter()))
         insertion = self._consider(frame_id, frame, features, pairing)
         return FrameResult(frame_id, features, pairing, insertion, timing)
 
-    def _pair(self, keyframe: Keyframe, matches: Matches, frame: Frame) -> Pairing:
-        two_view = estimate_two_view(matches, keyframe.camera, frame.camera, self.geometry, depth0=keyframe.depth)
+    def _pair(self, keyframe: Keyframe, matches: Matches, frame: Frame, size: tuple[int, int]) -> Pairing:
+        size0 = keyframe.features.image_size
+        camera0 = keyframe.camera
+        if camera0 is None and size0 == size:  # the keyframe was taken before the calibration came
+            camera0 = frame.camera
+        two_view = estimate_two_view(
+            matches, camera0, frame.camera, self.geometry, depth0=keyframe.depth, size0=size0, size1=size
+        )
         tracks = keyframe.tracks.see(matches.indices0)
         self._recent = Tracks(tracks.ids[two_view.selected], tracks.ages[two_view.selected])
         return Pairing(keyframe, matches, two_view, tracks)

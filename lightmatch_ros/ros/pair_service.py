@@ -30,9 +30,9 @@ def match_images(
     features0, camera0 = _side(matching, config, request.image0, request.camera_info0)
     features1, camera1 = _side(matching, config, request.image1, request.camera_info1)
     matches = matching.matcher.match(features0, features1)
-    two_view = estimate_two_view(matches, camera0, camera1, config.geometry)
-    ends = conversions.Ends(request.image1.header, request.image0.header, pair_type=MatchArray.SERVICE)
     sizes = features0.image_size, features1.image_size
+    two_view = estimate_two_view(matches, camera0, camera1, config.geometry, size0=sizes[0], size1=sizes[1])
+    ends = conversions.Ends(request.image1.header, request.image0.header, pair_type=MatchArray.SERVICE)
     response.matches = conversions.match_array(ends, matches, two_view.inliers, sizes, features0.name, None)
     response.homography = conversions.homography(ends, two_view.homography, len(matches))
     response.relative_pose = conversions.relative_pose(ends, two_view.pose, len(matches))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml  # type: ignore[import-untyped, unused-ignore]
+import yaml
 
 from lightmatch_ros.core.camera import CameraModel
 from lightmatch_ros.core.distortion import named

@@ -24,7 +24,7 @@ def from_info(**changes):
     return CameraModel.from_camera_info(**{**fields, **changes})
 
 
-def test_raw_image_takes_K_and_D():
+def test_raw_image_takes_k_and_d():
     camera = from_info()
     np.testing.assert_array_equal(camera.K, np.reshape(K, (3, 3)))
     np.testing.assert_array_equal(camera.D, D)
@@ -32,14 +32,14 @@ def test_raw_image_takes_K_and_D():
     assert camera.focal == pytest.approx((517.3 + 516.5) / 2)
 
 
-def test_rectified_image_takes_P_without_D():
+def test_rectified_image_takes_p_without_d():
     camera = from_info(rectified=True, distortion_model="whatever the driver says")
     np.testing.assert_array_equal(camera.K, [[500, 0, 320], [0, 501, 240], [0, 0, 1]])
     assert camera.model is DistortionModel.NONE and not camera.D.any()
 
 
 @pytest.mark.parametrize("rectified", [False, True])
-def test_zero_K_means_uncalibrated(rectified):
+def test_zero_k_means_uncalibrated(rectified):
     assert from_info(K=[0.0] * 9, P=[0.0] * 12, D=[], distortion_model="", rectified=rectified) is None
 
 
@@ -52,11 +52,11 @@ def test_no_distortion_under_any_name():
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"K": [math.nan] + K[1:]}, "K: .* wanted finite"),
-        ({"K": [math.inf] + K[1:]}, "K: .* wanted finite"),
-        ({"K": [-517.3] + K[1:]}, "focal length: got -517.3, 516.5, wanted positive"),
+        ({"K": [math.nan, *K[1:]]}, "K: .* wanted finite"),
+        ({"K": [math.inf, *K[1:]]}, "K: .* wanted finite"),
+        ({"K": [-517.3, *K[1:]]}, "focal length: got -517.3, 516.5, wanted positive"),
         ({"K": K[:8]}, "K: got 8 numbers, wanted 9"),
-        ({"K": K[:8] + [2.0]}, "K: got .* wanted"),
+        ({"K": [*K[:8], 2.0]}, "K: got .* wanted"),
         ({"D": [0.1, 0.2, 0.3]}, "D: got 3 coefficients"),
         ({"D": [math.nan] * 5}, "D: got .* wanted finite"),
         ({"distortion_model": "fisheye"}, "distortion model: got 'fisheye', wanted one of"),

@@ -15,6 +15,7 @@ from lightmatch_ros.core.geometry.covariance import (
     SCALE_VARIANCE,
     UNOBSERVABLE_VARIANCE,
     direction_std_deg,
+    noise_variance,
     pose_covariance,
     residual_variance,
     without_translation,
@@ -57,12 +58,13 @@ def mean_nees(truth, depth_of=None, **scene):
     ("truth", "scene"),
     [
         (T_SIDE, {"noise_px": 0.3}),
+        (T_SIDE, {"noise_px": 0.8}),  # the gate at 1 px cuts a fifth of it
         (T_SIDE, {"noise_px": 0.5, "outliers": 0.3}),
         (T_FORWARD, {"noise_px": 0.3, "depth": (6, 60), "outliers": 0.3}),
     ],
 )
 def test_essential_covariance_is_consistent(truth, scene):
-    # 5 free parameters. The inlier gate at 1 px cuts the tails of 0.5 px noise, hence the wide upper bound.
+    # 5 free parameters.
     assert 5 / 2 < mean_nees(truth, **scene) < 5 * 2
 
 
@@ -122,7 +124,7 @@ def test_by_hand():
     """Two parameters, J = [[1, 0], [0, 2]] twice over, residuals 1: sigma^2 = 4 / 2, C = sigma^2 (J^T J)^-1."""
     here = linear([[1, 0], [0, 2]] * 2, [1, 1, 1, 1])
     assert residual_variance(here) == pytest.approx(2.0)
-    covariance = pose_covariance(here, np.array([0.0, 0.0, 1.0]), metric=True)
+    covariance = pose_covariance(here, np.array([0.0, 0.0, 1.0]), 100.0, metric=True)
     np.testing.assert_allclose(np.diag(covariance), [1.0, 0.25, 0, 0, 0, 0])
 
 
@@ -133,7 +135,7 @@ def test_noise_is_never_below_the_floor():
 def test_undetermined_parameters_have_no_covariance():
     t = np.array([1.0, 0, 0])
     for jacobian in ([[1.0, 1.0]] * 5, [[1.0, 0.0]] * 5, np.zeros((0, 2))):
-        covariance = pose_covariance(linear(jacobian, np.ones(len(jacobian))), t, metric=True)
+        covariance = pose_covariance(linear(jacobian, np.ones(len(jacobian))), t, 100.0, metric=True)
         assert np.isnan(covariance).all()
         assert direction_std_deg(covariance, t) == math.inf
 
@@ -150,3 +152,17 @@ def test_without_translation():
     np.testing.assert_array_equal(result[3:, 3:], covariance[3:, 3:])
     np.testing.assert_array_equal(result[:3, :3], UNOBSERVABLE_VARIANCE * np.eye(3))
     assert not result[:3, 3:].any() and not result[3:, :3].any()
+
+
+@pytest.mark.parametrize("components", [1, 2])
+@pytest.mark.parametrize("gate", [1.2, 2.0, 5.0])
+def test_noise_behind_a_gate(components, gate):
+    """A million draws of noise of 0.7 px, cut at so many deviations."""
+    drawn = np.random.default_rng(0).normal(0, 0.7, (1_000_000, components))
+    kept = drawn[np.linalg.norm(drawn, axis=1) < gate * 0.7]
+    assert noise_variance(np.mean(kept**2), gate * 0.7, components) == pytest.approx(0.49, rel=0.03)
+
+
+def test_residuals_that_fill_the_gate_say_little():
+    for components, uniform in ((1, 1 / 3), (2, 1 / 4)):
+        assert noise_variance(uniform, 1.0, components) == pytest.approx(1.0)

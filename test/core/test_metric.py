@@ -111,7 +111,7 @@ def test_too_few_matches(count):
 
 def test_matches_on_a_line_do_not_serve():
     points = np.column_stack((np.linspace(50, 600, 60), np.full(60, 240.0)))
-    matches = as_matches(points, points + [8.0, 0.0])
+    matches = as_matches(points, points + np.array([8.0, 0.0]))
     estimate = estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=depth_image()).pose
     assert not estimate.valid
 

@@ -63,7 +63,7 @@ def test_rotation_about_an_axis():
 
 def test_step_turns_about_the_fixed_axes_of_frame_0():
     moved = Motion(R, T).moved(np.array([1.0, 2.0, 3.0, 0, 0, math.radians(90)]))
-    np.testing.assert_allclose(moved.t, T + [1, 2, 3])
+    np.testing.assert_allclose(moved.t, T + np.arange(1, 4))
     np.testing.assert_allclose(moved.R, rotation_xyz(rz_deg=90) @ R, atol=1e-15)
 
 

@@ -42,8 +42,6 @@ def test_motion_from_noisy_matches(outliers):
     assert direction_error_deg(fit.motion.t, scene.direction) < 1.5
     assert np.linalg.norm(fit.motion.t) == pytest.approx(1.0)
     assert fit.inliers.sum() > 0.9 * scene.inlier.sum()
-    # Refinement is there to be better than the robust estimate.
-    assert fit.inliers.sum() >= np.count_nonzero(np.abs(rays.sampson.residuals(start)) < 1.0) - 3
 
 
 def test_refinement_improves_on_the_robust_estimate():
@@ -106,7 +104,7 @@ def test_rotation(outliers):
     assert rotation_error_deg(fit.motion.R, R_0_from_1) < 0.06
     assert not fit.motion.t.any()
     assert fit.inliers.sum() > 0.95 * scene.inlier.sum()
-    assert 0.9 < fit.rms_px < 1.1  # 0.5 px in each of four coordinates is 1 px
+    assert 0.85 < fit.rms_px < 1.1  # 0.5 px in each of four coordinates is 1 px, and 2 px cut its tail
 
 
 def test_rotation_from_a_start_far_off():

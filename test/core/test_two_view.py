@@ -265,7 +265,7 @@ def test_points_on_a_line(slope, noise_px):
     x = np.linspace(30, 600, 80)
     points = np.column_stack((x, 20 + slope * x))
     noise = np.random.default_rng(0).normal(0, noise_px, (80, 2))
-    result = estimate_two_view(as_matches(points, points + [9.0, 2.0] + noise), CAMERA, CAMERA, CONFIG)
+    result = estimate_two_view(as_matches(points, points + np.array([9.0, 2.0]) + noise), CAMERA, CAMERA, CONFIG)
     assert not result.homography.valid and not result.pose.valid and not result.pose.rotation_valid
 
 
