@@ -153,6 +153,9 @@ def _run(node: LightmatchNode) -> int:
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except Exception:
+        if node.context.ok():
+            raise  # otherwise SIGTERM took the context away while a wait was being prepared
     failed = node.runtime is not None and node.runtime.worker.error is not None
     return EXIT_WORKER if failed else 0
 

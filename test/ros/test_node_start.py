@@ -18,7 +18,10 @@ pytestmark = pytest.mark.dds
         ({"matcher__max_keypoints": 0}, "matcher.max_keypoints: got 0, wanted 1 to 20000"),
         ({"matcher__features": "orb"}, "got 'orb', wanted one of"),
         ({"matcher__device": "cuda:77"}, "device 'cuda:77' was asked for"),
-        ({"matcher__features": "sift", "matcher__weights": "/no/such.safetensors"}, "no such checkpoint file: /no/such.safetensors"),
+        (
+            {"matcher__features": "sift", "matcher__weights": "/no/such.safetensors"},
+            "no such checkpoint file: /no/such.safetensors",
+        ),
         ({"publish_tf": "maybe"}, "wanted a bool"),
     ],
 )
