@@ -56,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
+    if args.threads is None:
+        args.threads = max(1, (os.cpu_count() or 1) // 2)  # camera and watcher want cores too
     config = matcher_config(args)
     console.print(f"matcher: {config.features}, weights {config.weights}; logs and pictures in {out}/")
     with _process("lightmatch_ros.ros.node", _node_parameters(config), out / "node.log") as node:

@@ -15,7 +15,7 @@ from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.types import ByteArray
 
 # Command line option: matcher parameter of the same meaning.
-MATCHER_OPTIONS = ("features", "weights", "max_keypoints", "resize", "mask", "device")
+MATCHER_OPTIONS = ("features", "weights", "max_keypoints", "resize", "mask", "device", "threads")
 
 
 def add_matcher_options(parser: argparse.ArgumentParser) -> None:

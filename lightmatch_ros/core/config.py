@@ -31,6 +31,13 @@ class MatcherConfig:
     )
     mask: str = parameter("", "image file (8 bit, 0 = ignore) of the regions without keypoints; empty = none")
     device: str = parameter("auto", "where the networks run: auto, cpu, cuda or cuda:N")
+    threads: int = parameter(
+        0,
+        "CPU threads of networks and OpenCV; 0 = all cores, the fastest on a free machine; 1 suffers least from "
+        "other programs on a busy one",
+        minimum=0,
+        maximum=1024,
+    )
     depth_confidence: float = parameter(
         0.0,
         "part of the points that must be confident to stop early, such as 0.95; -1 = never stop; "

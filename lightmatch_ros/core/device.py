@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 lightmatch_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""From the name of a compute device to the device."""
+"""What computes: the device by its name, and the threads of a CPU."""
 
 from __future__ import annotations
 
+import cv2
 import torch
 
 from lightmatch_ros.core.errors import DeviceError
@@ -26,3 +27,10 @@ def choose_device(name: str) -> torch.device:
     if int(index or 0) >= count:
         raise DeviceError(f"device {name!r} was asked for, this machine has {count} CUDA devices")
     return torch.device("cuda", int(index or 0))
+
+
+def limit_threads(count: int) -> None:
+    """Sets how many threads torch, when called from this thread, and OpenCV use; 0 leaves both as they are."""
+    if count:
+        torch.set_num_threads(count)
+        cv2.setNumThreads(count)

@@ -12,7 +12,7 @@ import numpy as np
 
 from lightmatch_ros.core.camera import CameraModel
 from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherConfig
-from lightmatch_ros.core.device import choose_device
+from lightmatch_ros.core.device import choose_device, limit_threads
 from lightmatch_ros.core.features import Extractor, create_extractor
 from lightmatch_ros.core.geometry import TwoView, estimate_two_view
 from lightmatch_ros.core.image import load_mask
@@ -120,6 +120,7 @@ class Matching:
     def __init__(self, config: MatcherConfig) -> None:
         self.config = config
         self.device = choose_device(config.device)
+        limit_threads(config.threads)
         self.mask = load_mask(config.mask) if config.mask else None
         self.extractor: Extractor = create_extractor(config, self.device)
         self.matcher: FeatureMatcher = create_matcher(config, self.device)

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.dds
 
 
 def demo(*words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    words = (*words, "--threads", "1", "--max-keypoints", "512")  # not to depend on a free machine
     command = [sys.executable, "-m", "lightmatch_ros.cli.main", "demo", *words]
     domain = {"ROS_DOMAIN_ID": str(101 - os.getpid() % 100), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
     return subprocess.run(

@@ -28,8 +28,13 @@ RESEND_S = 3.0
 QUEUE = QoSProfile(depth=100)
 SIZE = (640, 480)
 STEP_NS = 200_000_000  # between frames of the room: about 6 cm
-# Reliable, for a loaded machine must not lose the images of a test.
-SMALL = {"matcher__max_keypoints": 512, "status_period_s": 0.1, "reliability": "reliable"}
+# Reliable and one thread, for a test must not lose images or time on a loaded machine.
+SMALL = {
+    "matcher__max_keypoints": 512,
+    "matcher__threads": 1,
+    "status_period_s": 0.1,
+    "reliability": "reliable",
+}
 
 
 class NodeProcess:

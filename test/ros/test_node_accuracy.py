@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from lightmatch_msgs.msg import RelativePose
-from node_harness import Client, NodeProcess, camera_info
+from node_harness import SMALL, Client, NodeProcess, camera_info
 
 from lightmatch_ros.core.metrics import direction_error_deg, relative, rotation_error_deg
 from lightmatch_ros.core.rotation import matrix_from_quaternion
@@ -36,7 +36,7 @@ class Errors:
 
 def run(environment: dict[str, str], images: list[Path], stamps_ns: list[int], truth: list[np.ndarray], info) -> Errors:
     """Plays images in order; returns the errors of the poses between each frame and its keyframe."""
-    process = NodeProcess(environment=environment, namespace="accuracy", status_period_s=0.1, reliability="reliable")
+    process = NodeProcess(environment=environment, namespace="accuracy", **{**SMALL, "matcher__max_keypoints": 1024})
     client = Client(namespace="accuracy")
     try:
         process.wait_for("active on camera")
