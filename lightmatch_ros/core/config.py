@@ -16,7 +16,7 @@ class MatcherConfig:
     """What extracts and matches. Raises ConfigurationError for a value out of its range."""
 
     features: str = parameter(
-        "xfeat", "local features: which extractor runs", choices=("sift", "xfeat", "aliked-n16", "aliked-t16")
+        "sift", "local features: which extractor runs", choices=("sift", "xfeat", "aliked-n16", "aliked-t16")
     )
     weights: str = parameter(
         "auto",

@@ -25,9 +25,9 @@ pytestmark = pytest.mark.dds
 
 
 @pytest.fixture(scope="module")
-def node(ros_context: None, xfeat_weights: dict[str, str]) -> Iterator[NodeProcess]:
+def node(ros_context: None) -> Iterator[NodeProcess]:
     """One node for the tests that leave it as they found it."""
-    process = NodeProcess(environment=xfeat_weights, camera_info_timeout_s=0.0, **SMALL)
+    process = NodeProcess(camera_info_timeout_s=0.0, **SMALL)
     process.wait_for("active on camera")
     yield process
     assert process.interrupt()[0] == 0
@@ -86,7 +86,7 @@ def check_match_array(message: MatchArray) -> None:
     assert len(set(message.track_ids)) == count
     assert 0 < message.kept_ratio <= 1
     assert message.camera == "camera"
-    assert message.features == "xfeat"
+    assert message.features == "sift"
 
 
 def test_tracks_go_on_from_frame_to_frame(client, room, info):

@@ -34,9 +34,15 @@ class Errors:
         )
 
 
-def run(environment: dict[str, str], images: list[Path], stamps_ns: list[int], truth: list[np.ndarray], info) -> Errors:
+def run(
+    features: str, environment: dict[str, str], images: list[Path], stamps_ns: list[int], truth: list[np.ndarray], info
+) -> Errors:
     """Plays images in order; returns the errors of the poses between each frame and its keyframe."""
-    process = NodeProcess(environment=environment, namespace="accuracy", **{**SMALL, "matcher__max_keypoints": 1024})
+    process = NodeProcess(
+        environment=environment,
+        namespace="accuracy",
+        **{**SMALL, "matcher__features": features, "matcher__max_keypoints": 1024},
+    )
     client = Client(namespace="accuracy")
     try:
         process.wait_for("active on camera")
@@ -62,29 +68,31 @@ def errors(poses: list[RelativePose], truth: dict[int, np.ndarray]) -> Errors:
     return out
 
 
-def test_kitti(ros_context, xfeat_weights, shared_data):
+@pytest.mark.parametrize("features", ["sift", "xfeat"])
+def test_kitti(features, ros_context, xfeat_weights, shared_data):
     folder = shared_data / "kitti06"
     images = sorted((folder / "image_l").iterdir())
     truth = [np.vstack([row.reshape(3, 4), [0, 0, 0, 1]]) for row in np.loadtxt(folder / "poses.txt")]
     K = np.loadtxt(folder / "calib.txt")[0].reshape(3, 4)[:, :3]
     height, width = cv2.imread(str(images[0])).shape[:2]
     stamps_ns = [10**9 + k * 10**8 for k in range(len(images))]
-    found = run(xfeat_weights, images, stamps_ns, truth, camera_info(K, (width, height)))
-    print(found.summary())
+    found = run(features, xfeat_weights, images, stamps_ns, truth, camera_info(K, (width, height)))
+    print(features, found.summary())
     assert np.mean(found.valid) >= 0.95
     assert np.nanmedian(found.rotation_deg) <= 0.1
     assert np.nanmedian(found.direction_deg) <= 1.5
 
 
-def test_tum_rotation(ros_context, xfeat_weights, shared_data):
+@pytest.mark.parametrize("features", ["sift", "xfeat"])
+def test_tum_rotation(features, ros_context, xfeat_weights, shared_data):
     folder = shared_data / "tum_fr1_rpy"
     images = sorted((folder / "rgb").iterdir())
     stamps_s = [float(path.stem) for path in images]
     truth = interpolated(np.loadtxt(folder / "groundtruth.txt"), stamps_s)
     K = np.array([[517.3, 0, 318.6], [0, 516.5, 255.3], [0, 0, 1]])
     info = camera_info(K, (640, 480), (0.2624, -0.9531, -0.0054, 0.0026, 1.1633))
-    found = run(xfeat_weights, images, [round(s * 1e6) * 1000 for s in stamps_s], truth, info)
-    print(found.summary())
+    found = run(features, xfeat_weights, images, [round(s * 1e6) * 1000 for s in stamps_s], truth, info)
+    print(features, found.summary())
     assert np.isfinite(found.rotation_deg).mean() >= 0.9
     assert np.nanmedian(found.rotation_deg) <= 1.0
 

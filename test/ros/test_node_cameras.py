@@ -32,9 +32,9 @@ class Manager:
         return bool(self._client.call(ChangeState, "lightmatch/change_state", request, 120).success)
 
 
-def test_two_compressed_cameras_and_the_lifecycle(ros_context, xfeat_weights, room, info):
+def test_two_compressed_cameras_and_the_lifecycle(ros_context, room, info):
     settings = {"cameras": "[left,right]", "transport": "compressed", "autostart": "false", **SMALL}
-    process = NodeProcess(environment=xfeat_weights, namespace="two", **settings)
+    process = NodeProcess(namespace="two", **settings)
     clients = {name: Client(name, namespace="two") for name in ("left", "right")}
     topics = {
         name: client.create_publisher(CompressedImage, f"{name}/image_raw/compressed", 10)
@@ -73,8 +73,8 @@ def test_two_compressed_cameras_and_the_lifecycle(ros_context, xfeat_weights, ro
     assert took_s < 2
 
 
-def test_depth_gives_metres(ros_context, xfeat_weights, room, info):
-    process = NodeProcess(environment=xfeat_weights, namespace="metric", depth="true", **SMALL)
+def test_depth_gives_metres(ros_context, room, info):
+    process = NodeProcess(namespace="metric", depth="true", **SMALL)
     client = Client(namespace="metric")
     try:
         process.wait_for("active on camera")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.dds
         ({"matcher__features": "orb"}, "got 'orb', wanted one of"),
         ({"matcher__device": "cuda:77"}, "device 'cuda:77' was asked for"),
         (
-            {"matcher__features": "sift", "matcher__weights": "/no/such.safetensors"},
+            {"matcher__weights": "/no/such.safetensors"},
             "no such checkpoint file: /no/such.safetensors",
         ),
         ({"publish_tf": "maybe"}, "wanted a bool"),
@@ -51,14 +51,14 @@ def test_absent_weights_say_which_file_and_where_to_put_it(tmp_path):
 
 
 def test_adaptivity_without_heads_is_refused(xfeat_weights):
-    process = NodeProcess(environment=xfeat_weights, matcher__depth_confidence=0.95)
+    process = NodeProcess(environment=xfeat_weights, matcher__features="xfeat", matcher__depth_confidence=0.95)
     assert process.wait() == 2
     assert any("no heads" in line for line in process.lines)
 
 
 @pytest.mark.parametrize("moment", ["started", "active on camera"])
-def test_ctrl_c_ends_it_within_two_seconds(xfeat_weights, moment):
-    process = NodeProcess(environment=xfeat_weights)
+def test_ctrl_c_ends_it_within_two_seconds(moment):
+    process = NodeProcess()
     process.wait_for("loading" if moment == "started" else moment)
     code, took_s = process.interrupt()
     assert code == 0
