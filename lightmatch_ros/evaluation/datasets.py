@@ -84,8 +84,8 @@ class PairSet:
         """Returns the set with at most that many pairs, evenly spread; 0 = all."""
         if count <= 0 or count >= len(self.pairs):
             return self
-        chosen = (np.arange(count) * len(self.pairs)) // count
-        return PairSet(self.name, [self.pairs[i] for i in chosen], self.max_keypoints)
+        chosen = [self.pairs[i * len(self.pairs) // count] for i in range(count)]
+        return PairSet(self.name, chosen, self.max_keypoints)
 
 
 def oxford(folder: Path) -> PairSet:
@@ -98,6 +98,7 @@ def oxford(folder: Path) -> PairSet:
         first = _picture(_find(folder / scene, "1.*"))
         for k in range(2, 7):
             H = _numbers(folder / scene / f"H_1_{k}.txt", (3, 3))
+            H = H / H[2, 2]  # the sign of the scale tells in front from behind; pixel (0, 0) is in front
             pairs.append(Pair(f"1-{k}", scene, first, _picture(_find(folder / scene, f"{k}.*")), PlaneTruth(H)))
     return _fixed("oxford", pairs)
 

@@ -67,9 +67,10 @@ def estimate_motion(normalised0: DoubleArray, normalised1: DoubleArray, focal_px
         return nothing
     most, best = 0, None
     for candidate in np.split(E, len(E) // 3):
-        count, R, t, _ = cv2.recoverPose(
+        # Newer versions return one value more.
+        count, R, t = cv2.recoverPose(
             candidate, normalised0, normalised1, np.eye(3), distanceThresh=_FAR, mask=mask.copy()
-        )
+        )[:3]
         if count > most:
             most, best = count, np.block([[R, t.reshape(3, 1)], [np.zeros((1, 3)), np.ones((1, 1))]])
     return Estimate(best, mask.ravel() > 0)

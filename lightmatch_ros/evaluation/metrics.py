@@ -18,6 +18,7 @@ from lightmatch_ros.core.types import BoolArray, DoubleArray, FloatArray
 CORRECT_PX = 3.0
 # A match is correct within this symmetric epipolar distance: SuperGlue (CVPR 2020), section 5.3.
 CORRECT_EPIPOLAR = 5e-4
+_BEHIND = 1e-9
 
 
 def auc(errors: Sequence[float], threshold: float) -> float:
@@ -38,10 +39,18 @@ def auc(errors: Sequence[float], threshold: float) -> float:
 
 
 def transform(H: DoubleArray, points: FloatArray | DoubleArray) -> DoubleArray:
-    """Returns points (M, 2) under a homography (3, 3); infinite where they fall behind the other camera."""
-    mapped = np.column_stack([points, np.ones(len(points))]) @ H.T
-    depth = np.where(mapped[:, 2:] > 1e-9, mapped[:, 2:], np.nan)
-    return np.nan_to_num(mapped[:, :2] / depth, nan=np.inf)
+    """Returns points (M, 2) under a homography (3, 3); infinite where they fall behind the other camera.
+
+    The sign of H is such that what both cameras see gets a positive third coordinate.
+    """
+    mapped = homogeneous(points) @ H.T
+    in_front = mapped[:, 2:] > _BEHIND
+    return np.where(in_front, mapped[:, :2] / np.where(in_front, mapped[:, 2:], 1), np.inf)
+
+
+def homogeneous(points: FloatArray | DoubleArray) -> DoubleArray:
+    """Returns points (M, 2) with a one, (M, 3)."""
+    return np.concatenate([np.asarray(points, np.float64), np.ones((len(points), 1))], 1)
 
 
 def plane_distances(
@@ -56,7 +65,7 @@ def plane_distances(
         off0: (M,) keypoints that do not lie on the plane; they are infinitely far from all.
         off1: (N,) likewise.
     """
-    there, back = transform(H, points0), transform(np.linalg.inv(H), points1)
+    there, back = transform(H, points0), transform(np.asarray(np.linalg.inv(H)), points1)
     distances = np.maximum(_pairwise(there, points1), _pairwise(points0, back))
     distances[off0] = np.inf
     distances[:, off1] = np.inf
@@ -89,9 +98,11 @@ def corner_error_px(estimated: DoubleArray | None, true: DoubleArray, size: tupl
         return float("inf")
     w, h = size[0] - 1.0, size[1] - 1.0
     corners = np.array([[0, 0], [w, 0], [w, h], [0, h]])
-    with np.errstate(invalid="ignore"):
-        gaps = np.linalg.norm(transform(estimated, corners) - transform(true, corners), axis=1)
-    return float(np.nan_to_num(gaps.mean(), nan=np.inf))
+    # A wrong estimate may send a corner anywhere, even behind the camera.
+    there, truth = homogeneous(corners) @ estimated.T, homogeneous(corners) @ true.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = float(np.linalg.norm(there[:, :2] / there[:, 2:] - truth[:, :2] / truth[:, 2:], axis=1).mean())
+    return error if np.isfinite(error) else float("inf")
 
 
 def normalise(points: FloatArray, K: DoubleArray) -> DoubleArray:
@@ -111,8 +122,7 @@ def epipolar_distances(normalised0: DoubleArray, normalised1: DoubleArray, E: Do
 
     Source: `compute_epipolar_error` of SuperGlue's evaluation (CVPR 2020).
     """
-    x0 = np.column_stack([normalised0, np.ones(len(normalised0))])
-    x1 = np.column_stack([normalised1, np.ones(len(normalised1))])
+    x0, x1 = homogeneous(normalised0), homogeneous(normalised1)
     line1, line0 = x0 @ E.T, x1 @ E  # (K, 3)
     residual = np.sum(x1 * line1, 1)
     weight = 1 / np.sum(line1[:, :2] ** 2, 1) + 1 / np.sum(line0[:, :2] ** 2, 1)

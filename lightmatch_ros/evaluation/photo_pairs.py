@@ -28,10 +28,7 @@ from lightmatch_ros.simulation.sources import IMAGE_SUFFIXES, read_image
 NUM_PAIRS = 300
 NUM_KEYPOINTS = 512
 # Of twenty pairs eight without strong rotation, seven of two hard views, five of any two: training's mix.
-GROUPS = tuple(
-    "moderate hard moderate any hard moderate any hard moderate hard "
-    "moderate any moderate hard moderate any hard moderate hard any".split()
-)
+GROUPS = ("moderate", "hard", "moderate", "any", "hard") * 3 + ("moderate", "any", "hard", "any", "moderate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +86,10 @@ def make_pair(photos: Sequence[Path], index: int, seed: int) -> Pair:
     return Pair(f"{index} {path.name}", group, pictures[0], pictures[1], PlaneTruth(H))
 
 
-def draw_views(rng: np.random.Generator, photo: ByteArray, other: ByteArray, group: str) -> tuple[View, View]:
-    """Draws two views of a photograph (H, W); parts of another one cover some."""
+def draw_views(
+    rng: np.random.Generator, photo: ByteArray, other: ByteArray, group: str, strength: float = 1.0
+) -> tuple[View, View]:
+    """Draws two views of a photograph (H, W); parts of another one cover some. Strength 0: no photometric changes."""
     hard = [group == "hard" or (group == "any" and rng.uniform() < 1 / 3) for _ in range(2)]
     size = (photo.shape[1], photo.shape[0])
     poses: list[tuple[Pose, tuple[int, int]]] = []
@@ -99,7 +98,7 @@ def draw_views(rng: np.random.Generator, photo: ByteArray, other: ByteArray, gro
         poses.append((homographies.sample_pose(rng, HARD if is_hard else EASY, size, view_size), view_size))
     if group == "moderate" and rng.uniform() < 0.125:  # neighbouring frames of a video
         poses[1] = (homographies.perturb_pose(rng, poses[0][0], SMALL, size), poses[0][1])
-    views = [_render(rng, photo, other, *pose, is_hard) for pose, is_hard in zip(poses, hard, strict=True)]
+    views = [_render(rng, photo, other, *pose, is_hard, strength) for pose, is_hard in zip(poses, hard, strict=True)]
     turns = _quarter_turns(rng, group)
     return _turn(views[0], turns[0]), _turn(views[1], turns[1])
 
@@ -111,13 +110,14 @@ def _render(
     pose: Pose,
     size: tuple[int, int],
     hard: bool,
+    strength: float,
 ) -> View:
     H = homographies.homography(homographies.sample_projection(rng, pose, size))
     image = homographies.warp(photo, H, size)
     hidden = np.zeros(image.shape, np.bool_)
     if rng.uniform() < (0.4 if hard else 0.2):
         image, hidden = photometric.occlude(rng, image, other)
-    strength = float(rng.uniform(0, 1 if hard else 0.6))
+    strength *= float(rng.uniform(0, 1 if hard else 0.6))
     return View(photometric.degrade(rng, image, strength), H, hidden)
 
 

@@ -23,7 +23,7 @@ def degrade(rng: np.random.Generator, image: ByteArray, strength: float) -> Byte
     """
     if strength <= 0:
         return image
-    x = image.astype(np.float32) / 255
+    x = np.asarray(image / np.float32(255), np.float32)
     if rng.uniform() < 0.4 * strength:
         x = shade(rng, x)
     if rng.uniform() < 0.35 * strength:

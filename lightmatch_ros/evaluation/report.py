@@ -12,7 +12,7 @@ from rich.table import Table
 from lightmatch_ros import __version__
 from lightmatch_ros.evaluation import estimate, metrics
 from lightmatch_ros.evaluation.matchers import Setting
-from lightmatch_ros.evaluation.run import ALL, Record
+from lightmatch_ros.evaluation.run import ALL, REPEATS, Record
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | None
 
@@ -40,7 +40,7 @@ def table(records: Sequence[Record]) -> Table:
 
 
 def error_table(records: Sequence[Record]) -> Table:
-    """Returns the error of each pair: corner error in pixels or pose error in degrees; - where nothing was estimated."""
+    """Returns the error of each pair: corner error in pixels, pose error in degrees; - where there is none."""
     out = Table(title=f"{records[0].set_name}, error of each pair", title_justify="left")
     out.add_column("pair")
     for record in records:
@@ -73,6 +73,7 @@ def _estimation() -> dict[str, Setting]:
         "estimator": "USAC_MAGSAC",
         "homography_threshold_px": estimate.HOMOGRAPHY_THRESHOLD_PX,
         "essential_threshold_px": estimate.ESSENTIAL_THRESHOLD_PX,
+        "estimations": REPEATS,
     }
 
 

@@ -3,7 +3,9 @@
 """Runs contestants over a set of pairs and adds up what they are worth.
 
 Figures: precision and recall of matches on planes are over all matches and all matchable keypoints of a group; the
-precision of epipolar geometry is the mean over pairs, 0 where a pair has no match, as in SuperGlue (CVPR 2020).
+precision of epipolar geometry is the mean over pairs, 0 where a pair has no match, as in SuperGlue (CVPR 2020). The
+estimator is random in the order of the matches: it runs REPEATS times on each pair, shuffled, and all errors count, as
+in DKM (CVPR 2023).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightmatch_ros.core.types import BoolArray, Features, Matches
+from lightmatch_ros.core.types import BoolArray, Features, FloatArray, Matches
 from lightmatch_ros.evaluation import metrics
 from lightmatch_ros.evaluation.datasets import Pair, PairSet, Picture, PlaneTruth, PoseTruth
 from lightmatch_ros.evaluation.estimate import Estimate, estimate_homography, estimate_motion, pose_error_deg
@@ -22,6 +24,7 @@ from lightmatch_ros.evaluation.matchers import Contestant, FeatureStore
 CORNER_THRESHOLDS_PX = (1, 3, 5)
 POSE_THRESHOLDS_DEG = (5, 10, 20)
 ALL = "all"
+REPEATS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class Outcome:
     Attributes:
         pair, group: names.
         is_plane: the error is that of a homography.
-        error: corner error, pixels, or pose error, degrees; infinite where nothing was estimated.
+        errors: corner errors, pixels, or pose errors, degrees, of the repetitions; infinite without an estimate.
         matches: given.
         correct: of those.
         matchable: keypoints of image 0 that have a true match; planes alone.
@@ -44,7 +47,7 @@ class Outcome:
     pair: str
     group: str
     is_plane: bool
-    error: float
+    errors: tuple[float, ...]
     matches: int
     correct: int
     matchable: int
@@ -65,7 +68,7 @@ class Record:
         num_pairs: of the set.
         figures: over all pairs, by name.
         groups: number of pairs and figures of each group, where there are several.
-        errors: of each pair, "group/name"; infinite where nothing was estimated.
+        errors: of each pair, "group/name", the median over the repetitions; infinite where nothing was estimated.
     """
 
     set_name: str
@@ -101,24 +104,23 @@ def evaluate(
 
 def score(pair: Pair, features: tuple[Features, Features], matches: Matches) -> Outcome:
     """Compares the matches of a pair with the truth."""
-    points0, points1, truth = matches.points0, matches.points1, pair.truth
+    truth = pair.truth
     if isinstance(truth, PlaneTruth):
-        estimate = estimate_homography(points0, points1)
-        error = metrics.corner_error_px(estimate.model, truth.H, features[0].image_size)
-        correct, matchable, recalled = _on_plane(pair, truth, features, matches)
+        counts = _on_plane(pair, truth, features, matches)
     else:
-        x0, x1 = metrics.normalise(points0, truth.K0), metrics.normalise(points1, truth.K1)
-        estimate = estimate_motion(x0, x1, _focal(truth))
-        error = pose_error_deg(estimate.model, truth.T_1_from_0)
-        E = metrics.essential(truth.T_1_from_0)
-        correct = int((metrics.epipolar_distances(x0, x1, E) < metrics.CORRECT_EPIPOLAR).sum())
-        matchable = recalled = 0
-    return _outcome(pair, matches, estimate, error, (correct, matchable, recalled))
+        x0, x1 = metrics.normalise(matches.points0, truth.K0), metrics.normalise(matches.points1, truth.K1)
+        distances = metrics.epipolar_distances(x0, x1, metrics.essential(truth.T_1_from_0))
+        counts = int((distances < metrics.CORRECT_EPIPOLAR).sum()), 0, 0
+    rng = np.random.default_rng(0)
+    orders = [np.arange(len(matches)), *(rng.permutation(len(matches)) for _ in range(REPEATS - 1))]
+    estimates = [_estimate(truth, matches.points0[order], matches.points1[order]) for order in orders]
+    errors = tuple(_error(truth, estimate, features[0].image_size) for estimate in estimates)
+    return _outcome(pair, matches, estimates[0].inliers, errors, counts)
 
 
 def figures(outcomes: Sequence[Outcome], layered: bool) -> dict[str, float]:
     """Returns the figures of pairs of one kind; those of layers only where there are layers."""
-    errors = [o.error for o in outcomes]
+    errors = [error for o in outcomes for error in o.errors]
     found = {"matches": _mean(o.matches for o in outcomes)}
     if outcomes and outcomes[0].is_plane:
         found["precision"] = _part(sum(o.correct for o in outcomes), sum(o.matches for o in outcomes))
@@ -160,8 +162,21 @@ def _record(set_name: str, row: Contestant, outcomes: Mapping[str, Sequence[Outc
 
     sizes = {o.group: sum(other.group == o.group for other in own) for o in own}
     groups = {group: (size, of(group)) for group, size in sizes.items()} if len(sizes) > 1 else {}
-    errors = {f"{o.group}/{o.pair}": o.error for o in own}
+    errors = {f"{o.group}/{o.pair}": float(np.median(o.errors)) for o in own}
     return Record(set_name, row, len(own), of(ALL), groups, errors)
+
+
+def _estimate(truth: PlaneTruth | PoseTruth, points0: FloatArray, points1: FloatArray) -> Estimate:
+    if isinstance(truth, PlaneTruth):
+        return estimate_homography(points0, points1)
+    x0, x1 = metrics.normalise(points0, truth.K0), metrics.normalise(points1, truth.K1)
+    return estimate_motion(x0, x1, float(np.mean([truth.K0[[0, 1], [0, 1]], truth.K1[[0, 1], [0, 1]]])))
+
+
+def _error(truth: PlaneTruth | PoseTruth, estimate: Estimate, size: tuple[int, int]) -> float:
+    if isinstance(truth, PlaneTruth):
+        return metrics.corner_error_px(estimate.model, truth.H, size)
+    return pose_error_deg(estimate.model, truth.T_1_from_0)
 
 
 def _on_plane(
@@ -189,26 +204,24 @@ def _hidden(picture: Picture, features: Features) -> BoolArray:
     return np.asarray(picture.hidden[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)])
 
 
-def _outcome(pair: Pair, matches: Matches, estimate: Estimate, error: float, counts: tuple[int, int, int]) -> Outcome:
+def _outcome(
+    pair: Pair, matches: Matches, inliers: BoolArray, errors: tuple[float, ...], counts: tuple[int, int, int]
+) -> Outcome:
     indices = list(zip(matches.indices0.tolist(), matches.indices1.tolist(), strict=True))
     return Outcome(
         pair=pair.name,
         group=pair.group,
         is_plane=isinstance(pair.truth, PlaneTruth),
-        error=error,
+        errors=errors,
         matches=len(matches),
         correct=counts[0],
         matchable=counts[1],
         recalled=counts[2],
         stop_layer=matches.stop_layer,
         kept_ratio=matches.kept_ratio,
-        inliers=frozenset(pair for pair, good in zip(indices, estimate.inliers, strict=True) if good),
+        inliers=frozenset(index for index, good in zip(indices, inliers, strict=True) if good),
         all_matches=frozenset(indices),
     )
-
-
-def _focal(truth: PoseTruth) -> float:
-    return float(np.mean([truth.K0[0, 0], truth.K0[1, 1], truth.K1[0, 0], truth.K1[1, 1]]))
 
 
 def _part(count: int, total: int) -> float:

@@ -38,7 +38,7 @@ def status(stamp: Any, engine: Engine, counts: tuple[int, int], now: Snapshot) -
         counts: images received and dropped.
         now: the worker's counters and figures.
     """
-    message = MatcherStatus(received=counts[0], dropped=counts[1] + now.waiting)
+    message = MatcherStatus(received=counts[0], dropped=counts[1])
     message.header.stamp = stamp
     for name, value in vars(engine).items():
         setattr(message, name, value)

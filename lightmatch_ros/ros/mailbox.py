@@ -14,6 +14,7 @@ from typing import Any
 NANOSECONDS = 1e-9
 DEPTH_QUEUE = 8  # depth images that wait for their image; guess: two pipelines of four frames
 DEPTH_WAIT_S = 0.1  # an image goes on without depth after this; guess: three frames at 30 Hz
+LONGEST_WAIT_S = 0.1  # whether a camera has become ready by the passing of time is asked this often
 DEPTH_SLACK_S = 0.005  # stamps of one exposure differ by less; guess
 
 
@@ -51,10 +52,14 @@ class Mailbox:
     Args:
         cameras: their names; served in turn.
         depth: images wait a little for the depth image of their stamp.
+        ready: tells whether a camera's images may be taken yet; asked while one waits.
     """
 
-    def __init__(self, cameras: Sequence[str], depth: bool = False) -> None:
+    def __init__(
+        self, cameras: Sequence[str], depth: bool = False, ready: Callable[[str], bool] = lambda camera: True
+    ) -> None:
         self._depth = depth
+        self._camera_ready = ready
         self._slots = {camera: _Slot() for camera in cameras}
         self._turn = deque(cameras)
         self._jobs: deque[Callable[[], None]] = deque()
@@ -80,6 +85,11 @@ class Mailbox:
         """Asks the worker to run something; jobs go before images."""
         with self._changed:
             self._jobs.append(job)
+            self._changed.notify()
+
+    def look_again(self) -> None:
+        """Tells that a camera may have become ready."""
+        with self._changed:
             self._changed.notify()
 
     def close(self) -> None:
@@ -117,15 +127,15 @@ class Mailbox:
         return None
 
     def _ready(self) -> tuple[Letter | None, float]:
-        """The next letter, or how long at most until an image stops waiting for its depth, s."""
+        """The next letter, or how long at most until an image has waited long enough for what it lacks, s."""
         if self._jobs:
             return Letter(job=self._jobs.popleft()), 0.0
-        wait_s = DEPTH_WAIT_S
+        wait_s = LONGEST_WAIT_S
         for _ in self._slots:
             camera = self._turn[0]
             self._turn.rotate(-1)
             slot = self._slots[camera]
-            if slot.image is None:
+            if slot.image is None or not self._camera_ready(camera):
                 continue
             depth = _depth_of(slot.image, slot.depths) if self._depth else None
             waited = time.monotonic() - slot.arrived

@@ -51,8 +51,8 @@ class Runtime:
         self._node = node
         self._config = config
         self._state = state
-        self._mailbox = Mailbox(config.cameras, config.depth)
         self._calibrations = {c: Calibration(config.rectified, config.camera_info_timeout_s) for c in config.cameras}
+        self._mailbox = Mailbox(config.cameras, config.depth, lambda camera: not self._calibrations[camera].awaited)
         self._outputs = Outputs(node, config.cameras, transforms)
         self._subscribers: list[Any] = []
         self._unheard: set[str] = set()  # cameras whose latched CameraInfo may have to be asked for
@@ -103,13 +103,12 @@ class Runtime:
         self._mailbox.clear()
 
     def _subscribe_camera(self, camera: str) -> None:
-        info = self._calibrations[camera].store
         image_topic, image_type = f"{camera}/image_raw", Image
         if self._config.transport == "compressed":
             image_topic, image_type = f"{camera}/image_raw/compressed", CompressedImage
         qos = SENSOR if self._config.reliability == "best_effort" else RELIABLE
         self._listen(image_type, image_topic, lambda message: self._mailbox.put_image(camera, message), qos)
-        self._listen(CameraInfo, f"{camera}/camera_info", info, SENSOR)
+        self._listen_to_info(camera, SENSOR)
         if self._config.depth:
             topic = f"{camera}/depth/image_raw"
             self._listen(Image, topic, lambda message: self._mailbox.put_depth(camera, message), qos)
@@ -117,6 +116,13 @@ class Runtime:
     def _listen(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> None:
         events = SubscriptionEventCallbacks(incompatible_qos=incompatible_qos(self._node, topic, "publisher"))
         self._subscribers.append(self._node.create_subscription(kind, topic, callback, qos, event_callbacks=events))
+
+    def _listen_to_info(self, camera: str, qos: QoSProfile) -> None:
+        def store(message: CameraInfo) -> None:
+            self._calibrations[camera].store(message)
+            self._mailbox.look_again()
+
+        self._listen(CameraInfo, f"{camera}/camera_info", store, qos)
 
     def _listen_to_latched(self) -> None:
         """Subscribes once more to a CameraInfo that has not come and whose publisher keeps it for late comers.
@@ -130,7 +136,7 @@ class Runtime:
             ]
             if any(profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for profile in profiles):
                 self._unheard.discard(camera)
-                self._listen(CameraInfo, topic, self._calibrations[camera].store, LATCHED)
+                self._listen_to_info(camera, LATCHED)
 
     # Timers and services
 

@@ -19,7 +19,6 @@ class Snapshot:
 
     processed: int = 0
     failed: int = 0
-    waiting: int = 0
     queue_ms: float = 0.0
     extract_ms: float = 0.0
     match_ms: float = 0.0
@@ -56,11 +55,6 @@ class Statistics:
         """Counts a frame that could not be processed."""
         with self._lock:
             self._now = replace(self._now, failed=self._now.failed + 1, last_error=reason)
-
-    def wait(self) -> None:
-        """Counts a frame that was let go because its camera's calibration has not come yet."""
-        with self._lock:
-            self._now = replace(self._now, waiting=self._now.waiting + 1)
 
 
 def memory_mb(device: torch.device) -> float:

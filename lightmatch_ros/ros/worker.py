@@ -129,9 +129,6 @@ class Worker:
                 self._log.error(f"{letter.camera}: {error}", throttle_duration_sec=THROTTLE_S)
 
     def _process(self, letter: Letter) -> None:
-        if self._calibrations[letter.camera].awaited:
-            self.statistics.wait()
-            return
         taken = time.monotonic()
         frame = self._frame(letter)
         pipeline = self._live_pipeline(letter.camera)

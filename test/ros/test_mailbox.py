@@ -90,3 +90,19 @@ def test_clear_throws_away_without_counting():
     box.clear()
     assert box.take(0).image is None
     assert box.counts == (1, 0)
+
+
+def test_images_wait_until_their_camera_is_ready():
+    ready = {"a": False, "b": True}
+    box = Mailbox(["a", "b"], ready=ready.get)
+    box.put_image("a", message())
+    assert box.take(0).image is None
+    box.put_image("b", message())
+    assert box.take(0).camera == "b"
+
+    def become_ready() -> None:
+        ready["a"] = True
+        box.look_again()
+
+    threading.Timer(0.05, become_ready).start()
+    assert box.take(10).camera == "a"
