@@ -18,7 +18,7 @@ import rclpy
 from builtin_interfaces.msg import Time
 from lightmatch_msgs.msg import Homography, Keyframe, MatchArray, MatcherStatus, RelativePose
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
 from lightmatch_ros.ros.image_conversions import array_to_image
@@ -26,6 +26,7 @@ from lightmatch_ros.ros.image_conversions import array_to_image
 START_TIMEOUT_S = 120.0
 RESEND_S = 3.0
 QUEUE = QoSProfile(depth=100)
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SIZE = (640, 480)
 STEP_NS = 200_000_000  # between frames of the room: about 6 cm
 # Reliable and one thread, for a test must not lose images or time on a loaded machine.
@@ -108,7 +109,7 @@ class Client(Node):
         self.received: dict[str, list[Any]] = {}
         prefix = f"{matcher}/{camera}"
         self.image_publisher = self.create_publisher(Image, f"{camera}/image_raw", QUEUE)
-        self.info_publisher = self.create_publisher(CameraInfo, f"{camera}/camera_info", QUEUE)
+        self.info_publisher = self.create_publisher(CameraInfo, f"{camera}/camera_info", LATCHED)
         self.depth_publisher = self.create_publisher(Image, f"{camera}/depth/image_raw", QUEUE)
         for kind, topic in (
             (MatchArray, f"{prefix}/matches"),

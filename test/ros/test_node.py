@@ -27,7 +27,7 @@ pytestmark = pytest.mark.dds
 @pytest.fixture(scope="module")
 def node(ros_context: None) -> Iterator[NodeProcess]:
     """One node for the tests that leave it as they found it."""
-    process = NodeProcess(camera_info_timeout_s=0.0, **SMALL)
+    process = NodeProcess(**SMALL)
     process.wait_for("active on camera")
     yield process
     assert process.interrupt()[0] == 0
