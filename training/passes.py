@@ -56,7 +56,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         message = F.scaled_dot_product_attention(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1))
         return message.reshape(q.shape)
     weights = ((q * q.shape[-1] ** -0.5) @ k.mT).softmax(-1, dtype=q.dtype)
-    return weights @ v
+    context: Tensor = weights @ v
+    return context
 
 
 def head(network: LightGlue, layer: int) -> AssignmentHead:

@@ -24,7 +24,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from lightmatch_ros.ros.image_conversions import array_to_image
 
 START_TIMEOUT_S = 120.0
-RESEND_S = 3.0
+RESEND_S = 15.0
 QUEUE = QoSProfile(depth=100)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SIZE = (640, 480)
@@ -167,6 +167,26 @@ class Client(Node):
         before = self.answers
         self.deliver(lambda: self.send(pixels, stamp_ns, info))
         self.spin_until(lambda: self.answers > before, what="answer")
+
+    def send_until(
+        self, condition: Callable[[], Any], pixels: np.ndarray, stamp_ns: int, info: CameraInfo | None = None
+    ) -> None:
+        """Publishes an image under growing stamps until a condition holds.
+
+        A new calibration may come after the first image that it came with: topics know no order among them.
+        """
+        for k in range(10):
+            self.send_and_wait(pixels, stamp_ns + k * STEP_NS, info)
+            deadline = time.monotonic() + 0.5
+            self.spin_until(lambda: condition() or time.monotonic() > deadline)
+            if condition():
+                return
+        raise AssertionError("the condition did not come true in 10 images")
+
+    @property
+    def valid(self) -> bool:
+        """The last pose is valid."""
+        return bool(self.received["relative_pose"] and self.received["relative_pose"][-1].valid)
 
     def deliver(self, publish: Callable[[], Any]) -> None:
         """Publishes until the matcher's status counts an image more: images travel best effort and may be lost."""

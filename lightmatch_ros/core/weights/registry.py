@@ -146,7 +146,13 @@ _MATCHERS = (
         "lightmatch-sift",
         WeightsKind.MATCHER,
         ("sift",),
-        (WeightsFile("lightmatch-sift.safetensors"),),
+        (
+            WeightsFile(
+                "lightmatch-sift.safetensors",
+                "5628a4eaf194f9c9a7059fbe8d380eb536861178550acf7a5c7735858d9c436a",
+                3796588,
+            ),
+        ),
         "Apache-2.0",
         "part of this package",
         bundled=True,
