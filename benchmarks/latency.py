@@ -20,16 +20,19 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(Path(__file__).parents[1] / "config" / "fastdds.xml"))
 
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
 from lightmatch_msgs.msg import MatcherStatus, RelativePose
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
 from lightmatch_ros import __version__
+from lightmatch_ros.core.image import to_gray
 from lightmatch_ros.ros.image_conversions import array_to_image
 from lightmatch_ros.simulation.sources import RoomSource
 
@@ -52,6 +55,8 @@ class Probe(Node):
         self._infos = self.create_publisher(CameraInfo, "camera/camera_info", QUEUE)
         self.create_subscription(RelativePose, "lightmatch/camera/relative_pose", self._on_pose, QUEUE)
         self.create_subscription(MatcherStatus, "lightmatch/status", self._on_status, QUEUE)
+        self._spinner = SingleThreadedExecutor()
+        self._spinner.add_node(self)
         self.pose: RelativePose | None = None
         self.pose_time_ns = 0
         self.status: MatcherStatus | None = None
@@ -60,7 +65,7 @@ class Probe(Node):
         """Handles messages until a condition holds; returns whether it did."""
         deadline = time.monotonic() + timeout_s
         while not condition() and time.monotonic() < deadline:
-            rclpy.spin_once(self, timeout_sec=0.02)
+            self._spinner.spin_once(timeout_sec=0.02)
         return bool(condition())
 
     def ready(self) -> bool:
@@ -105,10 +110,13 @@ def measure(args: argparse.Namespace) -> list[dict[str, float]]:
     """Runs the node and sends it frames at the given rate, there and back along the virtual camera's way."""
     size = (args.width, args.height)
     frames = iter(RoomSource(size, rate_hz=10))
-    images = [array_to_image(next(frames).image, "bgr8") for _ in range(args.images)]
+    pictures = [next(frames).image for _ in range(args.images)]
+    if args.encoding == "mono8":
+        pictures = [to_gray(picture) for picture in pictures]
+    images = [array_to_image(picture, args.encoding) for picture in pictures]
     images += images[-2:0:-1]
     given = [word for setting in args.parameter for word in ("-p", setting)]
-    command = [sys.executable, "-m", "lightmatch_ros.ros.node", "--ros-args", "-p", "status_period_s:=0.01"]
+    command = [sys.executable, "-m", "lightmatch_ros.ros.node", "--ros-args", "-p", "status_period_s:=0.1"]
     process = subprocess.Popen([*command, "-p", "reliability:=reliable", *given])
     rclpy.init()
     probe = Probe(size)
@@ -137,7 +145,13 @@ def summarise(records: list[dict[str, float]], args: argparse.Namespace) -> dict
         values = np.array([record[name] for record in records])
         low, median, high, p95, p99 = np.percentile(values, [25, 50, 75, 95, 99])
         figures[name] = {"median": median, "iqr": high - low, "p95": p95, "p99": p99, "last": values[-1]}
-    settings = {"width": args.width, "height": args.height, "rate": args.rate, "parameters": args.parameter}
+    settings = {
+        "encoding": args.encoding,
+        "width": args.width,
+        "height": args.height,
+        "rate": args.rate,
+        "parameters": args.parameter,
+    }
     machine = {"processor": processor(), "cores": os.cpu_count(), "version": __version__}
     return {"frames": len(records), "settings": settings, "machine": machine, "figures": figures}
 
@@ -156,6 +170,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5.0, help="frames a second at most")
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=480)
+    parser.add_argument("--encoding", choices=("mono8", "bgr8"), default="mono8")
     parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME:=VALUE")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lightmatch_ros.ros.watcher import Row, Watcher
 
 ROWS_SHOWN = 12
+DDS_PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 STOP_TIMEOUT_S = 5.0
 QUIET_S = 2.0  # the end of the stream: no pose for this long after the camera has ended
 
@@ -53,6 +54,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the three processes; returns 0 where the node gave valid poses (homographies without calibration)."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    if DDS_PROFILE.is_file():  # not in an installed package, where the user sets it
+        os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(DDS_PROFILE))
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()

@@ -140,7 +140,7 @@ class NodeConfig:
     transport: str = parameter("raw", "image topics: raw, or compressed", choices=("raw", "compressed"))
     reliability: str = parameter(
         "best_effort",
-        "of the image topics; reliable loses no image on a loaded machine, and takes none of best-effort cameras",
+        "of the image topics; reliable loses no image on its way, and takes none from best-effort cameras",
         choices=("best_effort", "reliable"),
     )
     rectified: bool = parameter(False, "images are rectified: take P of CameraInfo, not K and D")

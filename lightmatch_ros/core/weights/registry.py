@@ -150,7 +150,7 @@ _MATCHERS = (
             WeightsFile(
                 "lightmatch-sift.safetensors",
                 "5628a4eaf194f9c9a7059fbe8d380eb536861178550acf7a5c7735858d9c436a",
-                3796588,
+                3796612,
             ),
         ),
         "Apache-2.0",
