@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightmatch_ros.core.camera import CameraModel
+from lightmatch_ros.evaluation import homographies, photometric
+from lightmatch_ros.evaluation.homographies import VIEW_SIZES, Pose
 from lightmatch_ros.simulation.renderer import Renderer
 from lightmatch_ros.simulation.scene import Scene
-from training import homographies, photometric, scenes
+from training import scenes
 from training.features import extract
-from training.homographies import VIEW_SIZES, Pose
 
 ByteArray = NDArray[np.uint8]
 DoubleArray = NDArray[np.float64]
@@ -104,7 +105,7 @@ def photo_view(
 ) -> View:
     """Renders one view of a photograph and extracts its features."""
     H = homographies.homography(P)
-    image = warp(photo, H, size)
+    image = homographies.warp(photo, H, size)
     covered = np.zeros(image.shape, np.bool_)
     if cover is not None:
         image, covered = photometric.occlude(rng, image, cover)
@@ -114,23 +115,6 @@ def photo_view(
     world = np.column_stack([plane[:, :2] / plane[:, 2:], np.zeros(len(points))])
     world[_read(covered, points)] = np.nan
     return View(features.geometry, features.descriptors, world.astype(np.float32), P, size, kind)
-
-
-def warp(photo: ByteArray, H: DoubleArray, size: tuple[int, int]) -> ByteArray:
-    """Warps a photograph, mirrored beyond its borders, with ``pixel ~ H photo``; shrunk first where H shrinks.
-
-    The mirrored surroundings belong to the plane: features there have their place in every view.
-    """
-    centre = np.linalg.inv(H) @ np.array([(size[0] - 1) / 2, (size[1] - 1) / 2, 1])
-    zoom = _zoom_at(H, centre[:2] / centre[2])
-    factor = min(1.0, 1.2 * zoom)  # a little more than the view's resolution: the near side is larger
-    if factor < 0.95:
-        small = (max(8, round(photo.shape[1] * factor)), max(8, round(photo.shape[0] * factor)))
-        sx, sy = small[0] / photo.shape[1], small[1] / photo.shape[0]
-        photo = np.asarray(cv2.resize(photo, small, interpolation=cv2.INTER_AREA), np.uint8)
-        # Pixel centre = integer: u' = (u + .5) s - .5.
-        H = H @ np.linalg.inv(np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]]))
-    return np.asarray(cv2.warpPerspective(photo, H, size, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def scene_pool(rng: np.random.Generator, photos: Sequence[ByteArray], count: int, max_keypoints: int) -> list[View]:
@@ -183,9 +167,3 @@ def _read(mask: NDArray[np.bool_], points: NDArray[np.float32]) -> NDArray[np.bo
     columns = np.clip(np.rint(points[:, 0]).astype(int), 0, mask.shape[1] - 1)
     rows = np.clip(np.rint(points[:, 1]).astype(int), 0, mask.shape[0] - 1)
     return np.asarray(mask[rows, columns])
-
-
-def _zoom_at(H: DoubleArray, point: DoubleArray) -> float:
-    """Square root of the area by which H magnifies at a point: |det H| / w^3."""
-    w = H[2] @ np.array([*point, 1])
-    return float(np.sqrt(abs(np.linalg.det(H)) / abs(w) ** 3))

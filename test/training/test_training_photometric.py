@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training import photometric
+from lightmatch_ros.evaluation import photometric
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from training import homographies, views
+from lightmatch_ros.evaluation import homographies
+from lightmatch_ros.evaluation.homographies import EASY, HARD, SMALL, Pose
+from training import views
 from training.features import extract
-from training.homographies import EASY, HARD, SMALL, Pose
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +64,13 @@ def test_hard_views_never_see_the_horizon():
 def test_warp_agrees_with_opencv_at_the_same_size(photo):
     H = np.array([[1.02, 0.05, -3.0], [-0.04, 0.98, 5.0], [1e-5, 2e-5, 1.0]])
     expected = cv2.warpPerspective(photo, H, (320, 240), borderMode=cv2.BORDER_REFLECT_101)
-    np.testing.assert_array_equal(views.warp(photo, H, (320, 240)), expected)
+    np.testing.assert_array_equal(homographies.warp(photo, H, (320, 240)), expected)
 
 
 def test_warp_that_shrinks_averages():
     stripes = np.zeros((200, 200), np.uint8)
     stripes[:, ::2] = 200  # beyond the resolution of the view
-    shrunk = views.warp(stripes, np.diag([0.25, 0.25, 1.0]), (50, 50))
+    shrunk = homographies.warp(stripes, np.diag([0.25, 0.25, 1.0]), (50, 50))
     assert np.abs(shrunk[5:-5, 5:-5].astype(int) - 100).max() < 25
 
 
