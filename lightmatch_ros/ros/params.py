@@ -84,8 +84,3 @@ def _plain(value: Any) -> Any:
 
 def _ros(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def refusal(error: ConfigurationError) -> str:
-    """The reason that goes back to whoever set a parameter."""
-    return f"refused: {error}"
