@@ -13,7 +13,6 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
 from lightmatch_ros.core import schema
-from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.schema import Parameter
 
 Config = TypeVar("Config")
