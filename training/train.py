@@ -7,14 +7,17 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
-from lightmatch_ros.core.lightglue import Architecture, LightGlue
+from lightmatch_ros.core.lightglue import Architecture, LightGlue, load_network
 from training import passes, state
 from training.dataset import Batch, Cache, PairSampler, assemble, load_cache, validation_batches
 from training.features import root_sift
@@ -22,6 +25,7 @@ from training.initialise import freeze_orientation, initialise
 from training.metrics import Tally, tally_batch
 
 LOG = logging.getLogger("training")
+_LONGEST_STEP_S = 10.0  # what lasted longer was stopped from outside, and does not count
 
 
 @dataclass(frozen=True)
@@ -98,19 +102,22 @@ def batches(cache: Cache, sampler: PairSampler, run: state.Run, recipe: Recipe) 
 
 
 def fit(run: state.Run, cache: Cache, sampler: PairSampler, recipe: Recipe, args: argparse.Namespace) -> None:
-    """Trains until the time is up, with a checkpoint every few minutes."""
+    """Trains until the time is up or the program is told to end, with a checkpoint every few minutes."""
+    told_to_end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told_to_end.set())
     last, mean_losses = time.perf_counter(), None
     saved_s = run.elapsed_s
     for batch in batches(cache, sampler, run, recipe):
         progress = run.elapsed_s / (recipe.minutes * 60)
-        if progress >= 1:
+        if progress >= 1 or told_to_end.is_set():
             break
         for group in run.optimizer.param_groups:
             group["lr"] = recipe.rate(progress)
         losses = train_step(run, batch, recipe, autocast=args.bf16)
         mean_losses = losses if mean_losses is None else mean_losses.lerp(losses, 0.01)
         now = time.perf_counter()
-        run.elapsed_s, last = run.elapsed_s + now - last, now
+        run.elapsed_s, last = run.elapsed_s + min(now - last, _LONGEST_STEP_S), now
         if run.step % args.log_every == 0:
             text = " ".join(f"{x:.3f}" for x in mean_losses.tolist())
             LOG.info("%.1f min, step %d, %d pairs, loss %s", run.elapsed_s / 60, run.step, run.pairs, text)
@@ -138,6 +145,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, required=True, help="output of training.generate")
     parser.add_argument("--output", type=Path, required=True, help="folder of checkpoints; resumed where there is one")
     parser.add_argument("--minutes", type=float, required=True, help="length of the schedule")
+    parser.add_argument("--start", type=Path, help="weights file (.safetensors) to go on from, instead of first weights")
     parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate)
     parser.add_argument("--batch-keypoints", type=int, default=Recipe.batch_keypoints)
     parser.add_argument("--width", type=int, default=96)
@@ -166,8 +174,12 @@ def main(arguments: list[str] | None = None) -> None:
     recipe = Recipe(
         args.minutes, args.learning_rate, args.batch_keypoints, seed=args.seed, layer_weights=tuple(args.layer_weights)
     )
-    architecture = Architecture(128, args.width, args.heads, args.layers, True, 1.0, "log2")
-    run = state.new_run(first_network(architecture, cache, args.seed).to(device), args.learning_rate)
+    if args.start:
+        network = load_network(load_file(args.start), scale_encoding="log2").train().requires_grad_(True)
+    else:
+        architecture = Architecture(128, args.width, args.heads, args.layers, True, 1.0, "log2")
+        network = first_network(architecture, cache, args.seed)
+    run = state.new_run(network.to(device), args.learning_rate)
     sampler = PairSampler(cache, args.seed)
     if (args.output / "last.pt").exists():
         state.resume(run, sampler, args.output / "last.pt")

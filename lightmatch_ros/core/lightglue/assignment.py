@@ -22,9 +22,12 @@ class AssignmentHead(nn.Module):
 
     def forward(self, x0: Tensor, x1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns similarity (..., M, N) and matchability logits (..., M), (..., N)."""
-        scale = x0.shape[-1] ** -0.25
-        projected0, projected1 = self.final_proj(x0) * scale, self.final_proj(x1) * scale
-        return projected0 @ projected1.mT, self.logits(x0), self.logits(x1)
+        return self.project(x0) @ self.project(x1).mT, self.logits(x0), self.logits(x1)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Returns what the similarity is the inner product of, (..., M, D)."""
+        projected: Tensor = self.final_proj(x) * x.shape[-1] ** -0.25
+        return projected
 
     def logits(self, x: Tensor) -> Tensor:
         """Returns the matchability logits, (..., M)."""

@@ -136,10 +136,9 @@ class LightGlue(nn.Module):
         Raises:
             ConfigurationError: adaptivity is asked for and the weights lack the heads that it needs.
         """
-        if adaptivity.active and not self.architecture.adaptive:
-            raise ConfigurationError("adaptive depth or width was asked for, the weights have no heads for it")
+        check_adaptivity(adaptivity, self.architecture)
         if not (len(points0) and len(points1)):
-            return self._no_matches(points0, points1)
+            return no_matches(len(points0), len(points1), self.architecture, points0.keypoints.device)
         sides = self._side(points0), self._side(points1)
         stop_layer = self._run_layers(sides, adaptivity, len(points0) + len(points1))
         return self._assign(sides, stop_layer, filter_threshold, adaptivity)
@@ -172,13 +171,14 @@ class LightGlue(nn.Module):
         if adaptivity.prunes:
             for side, confidence in zip(sides, confidences, strict=True):
                 if len(side.x) > adaptivity.min_points:
-                    matchability = self._head(i).logits(side.x).sigmoid()
+                    matchability = self.head(i).logits(side.x).sigmoid()
                     side.prune(
                         adaptive.points_to_keep(confidence, matchability, threshold, adaptivity.width_confidence)
                     )
         return any(len(side.x) == 0 for side in sides)
 
-    def _head(self, layer: int) -> AssignmentHead:
+    def head(self, layer: int) -> AssignmentHead:
+        """Returns a layer's assignment head, counted from 0."""
         head = self.log_assignment[str(layer)]
         assert isinstance(head, AssignmentHead)  # for the type checker
         return head
@@ -194,12 +194,19 @@ class LightGlue(nn.Module):
         i0 = i1 = side0.kept.new_empty(0)
         scores = side0.x.new_empty(0)
         if len(side0.x) and len(side1.x):
-            log_scores = log_assignment(*self._head(stop_layer - 1)(side0.x, side1.x))
+            log_scores = log_assignment(*self.head(stop_layer - 1)(side0.x, side1.x))
             i0, i1, scores = mutual_matches(log_scores, threshold)
         return NetworkOutput(side0.kept[i0], side1.kept[i1], scores, stop_layer, num_kept, side0.layers, side1.layers)
 
-    def _no_matches(self, points0: Points, points1: Points) -> NetworkOutput:
-        nothing = torch.empty(0, dtype=torch.int64, device=points0.keypoints.device)
-        counts = len(points0), len(points1)
-        layers0, layers1 = (nothing.new_full((count,), self.architecture.n_layers) for count in counts)
-        return NetworkOutput(nothing, nothing, nothing.float(), 0, sum(counts), layers0, layers1)
+
+def check_adaptivity(adaptivity: Adaptivity, architecture: Architecture) -> None:
+    """Raises ConfigurationError where adaptivity is asked for and the weights lack the heads that it needs."""
+    if adaptivity.active and not architecture.adaptive:
+        raise ConfigurationError("adaptive depth or width was asked for, the weights have no heads for it")
+
+
+def no_matches(count0: int, count1: int, architecture: Architecture, device: torch.device) -> NetworkOutput:
+    """Returns the answer for a pair of which an image has no points."""
+    nothing = torch.empty(0, dtype=torch.int64, device=device)
+    layers0, layers1 = (nothing.new_full((count,), architecture.n_layers) for count in (count0, count1))
+    return NetworkOutput(nothing, nothing, nothing.float(), 0, count0 + count1, layers0, layers1)

@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""The reference network behind the engines' interface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightmatch_ros.core.engine.interface import Precision, Prepared
+from lightmatch_ros.core.engine.random_points import random_points
+from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points
+from lightmatch_ros.core.lightglue.adaptive import FULL
+
+
+@dataclass(frozen=True, eq=False)
+class EagerPrepared(Prepared):
+    """The points as they came."""
+
+    points: Points
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def nbytes(self) -> int:
+        return 0
+
+
+class EagerEngine:
+    """Runs the network as it is written, pair after pair, in float32, on any device; keeps nothing of an image.
+
+    Args:
+        network: on the device where the points will be.
+    """
+
+    name = "eager"
+    precision = Precision.FP32
+    compilations = 0
+
+    def __init__(self, network: LightGlue) -> None:
+        self._network = network
+
+    def prepare(self, images: Sequence[Points]) -> list[Prepared]:
+        """See `Engine.prepare`."""
+        return [EagerPrepared(points) for points in images]
+
+    def match(
+        self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
+    ) -> list[NetworkOutput]:
+        """See `Engine.match`."""
+        return [self._network(p0.points, p1.points, adaptivity, filter_threshold) for p0, p1 in pairs]
+
+    def warm_up(self, counts: Sequence[int]) -> float:
+        """See `Engine.warm_up`."""
+        started = time.perf_counter()
+        device = next(self._network.parameters()).device
+        for count in counts:
+            (image,) = self.prepare([random_points(self._network.architecture, count, device)])
+            self.match([(image, image)], FULL, 0.1)
+        return time.perf_counter() - started

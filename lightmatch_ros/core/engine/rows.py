@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""The points of several pairs, one after the other as the rows of one matrix: no padding, no masks, any counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Rows:
+    """Pairs on their way through the layers; images 2 p and 2 p + 1 are images 0 and 1 of the p-th pair that is left.
+
+    Attributes:
+        states: (R, D) float32.
+        encoding: (2, R, C), see `rowwise.rotary`.
+        kept: (R,) int64, each row's index among the points that its image came with.
+        counts: rows of each image.
+        pairs: of the pairs that are left, which they were at the start.
+    """
+
+    states: Tensor
+    encoding: Tensor
+    kept: Tensor
+    counts: list[int]
+    pairs: list[int]
+
+    def images(self) -> list[slice]:
+        """The rows of each image."""
+        slices, start = [], 0
+        for count in self.counts:
+            slices.append(slice(start, start + count))
+            start += count
+        return slices
+
+    def keep(self, stay: Tensor, ended: list[bool]) -> None:
+        """Leaves the rows that stay, (R,) bool, of the pairs that have not ended; the order remains."""
+        images = self.images()
+        for p, end in enumerate(ended):
+            if end:
+                stay[images[2 * p].start : images[2 * p + 1].stop] = False
+        # sync: the number of rows that are left
+        counts = [int(stay[rows].sum()) for rows in images]
+        self.counts = [count for i, count in enumerate(counts) if not ended[i // 2]]
+        self.pairs = [pair for pair, end in zip(self.pairs, ended, strict=True) if not end]
+        if sum(self.counts) < len(stay):
+            chosen = stay.nonzero().squeeze(1)
+            self.states = self.states.index_select(0, chosen)
+            self.encoding = self.encoding.index_select(1, chosen)
+            self.kept = self.kept.index_select(0, chosen)
+
+
+def gather(images: list[tuple[Tensor, Tensor]], pairs: list[int]) -> Rows:
+    """Puts images, two for each pair, each states (M, D) and encoding (2, M, C), into rows."""
+    counts = [len(states) for states, _ in images]
+    return Rows(
+        torch.cat([states for states, _ in images]),
+        torch.cat([encoding for _, encoding in images], dim=1),
+        torch.cat([torch.arange(count) for count in counts]),
+        counts,
+        pairs,
+    )
