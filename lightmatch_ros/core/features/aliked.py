@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from kornia.feature import ALIKED
 from torch import Tensor
 
-from lightmatch_ros.core.features.base import choose
-from lightmatch_ros.core.image import check_image, resample, shrunk_size, size_of, to_original, to_rgb
-from lightmatch_ros.core.types import ByteArray, Features
+from lightmatch_ros.core.features.base import Detection, ResizingExtractor
+from lightmatch_ros.core.image import Size, resample, to_rgb
+from lightmatch_ros.core.types import ByteArray, IndexArray
 from lightmatch_ros.core.weights import load_into
 
 DESCRIPTOR_DIMS = {"aliked-n16": 128, "aliked-t16": 64}
@@ -24,7 +25,7 @@ DETECTION_THRESHOLD = 0.2
 _MAY_BE_MISSING = r"dkd\.hw_grid"
 
 
-class AlikedExtractor:
+class AlikedExtractor(ResizingExtractor):
     """ALIKED. Not thread-safe.
 
     Source: Zhao et al., "ALIKED: A Lighter Keypoint and Descriptor Extraction Network via Deformable Transformation",
@@ -44,38 +45,28 @@ class AlikedExtractor:
     def __init__(
         self, variant: str, tensors: Mapping[str, Tensor], device: torch.device, max_keypoints: int, resize: int = 0
     ) -> None:
+        super().__init__(device, max_keypoints, resize)
         self.name = variant
         self.descriptor_dim = DESCRIPTOR_DIMS[variant]
         self._model = ALIKED(variant, max_num_keypoints=-1, detection_threshold=DETECTION_THRESHOLD)
         load_into(self._model, tensors, may_be_missing=_MAY_BE_MISSING)
         self._model.to(device).eval()
-        self._device = device
-        self._max_keypoints = max_keypoints
-        self._resize = resize
 
-    def extract(self, image: ByteArray, mask: ByteArray | None = None) -> Features:
-        """See `Extractor.extract`."""
-        image = check_image(image)
-        original = size_of(image)
-        size = shrunk_size(original, self._resize)
-        feature_map, positions, scores = self._detect(to_rgb(resample(image, size)))
+    def _detect(self, image: ByteArray, size: Size, *, masked: bool) -> Detection:
+        feature_map, positions, scores = self._run(to_rgb(resample(image, size)))
         # sync: the one transfer of keypoints and scores
         table = torch.cat([positions, scores[:, None]], dim=1).cpu().numpy()  # (M, 3)
         if len(table) and table[:, 2].max() <= DETECTION_THRESHOLD:
             table = table[:0]  # without any score above the threshold, kornia returns what exceeds the mean
-        pixels = (table[:, :2] + 1) / 2 * (size[0] - 1, size[1] - 1)
-        keypoints = to_original(pixels, size, original)
-        chosen = choose(keypoints, table[:, 2], mask, original, self._max_keypoints)
-        return Features(
-            name=self.name,
-            image_size=original,
-            keypoints=keypoints[chosen],
-            scores=table[chosen, 2],
-            descriptors=self._describe(feature_map, positions[torch.from_numpy(chosen).to(self._device)]),
-        )
+
+        def describe(chosen: IndexArray) -> Tensor:
+            return self._describe(feature_map, positions[torch.from_numpy(chosen).to(self._device)])
+
+        last_pixel = np.array(size, np.float32) - 1
+        return Detection((table[:, :2] + 1) / 2 * last_pixel, table[:, 2], describe)
 
     @torch.inference_mode()
-    def _detect(self, image: ByteArray) -> tuple[Tensor, Tensor, Tensor]:
+    def _run(self, image: ByteArray) -> tuple[Tensor, Tensor, Tensor]:
         """Returns features (1, D, H, W), positions (M, 2) with -1 and 1 on the border pixels' centres, scores (M,)."""
         pixels = torch.tensor(image, device=self._device).permute(2, 0, 1).unsqueeze(0)  # (1, 3, H, W)
         feature_map, score_map = self._model.extract_dense_map(pixels.float() / 255)

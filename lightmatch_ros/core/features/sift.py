@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import torch
 
-from lightmatch_ros.core.features.base import choose
-from lightmatch_ros.core.image import Size, check_image, resample, shrunk_size, size_of, to_gray, to_original
-from lightmatch_ros.core.types import ByteArray, Features, FloatArray
+from lightmatch_ros.core.features.base import Detection, ResizingExtractor
+from lightmatch_ros.core.image import Size, resample, to_gray
+from lightmatch_ros.core.types import ByteArray, FloatArray
 
 # Half of OpenCV's. With its three layers an octave it is COLMAP's peak threshold 0.02/3, that of the features that
 # LightGlue's SIFT weights were trained with. Blurred indoor frames (TUM fr1/rpy) give 1.6 times the inliers.
@@ -21,8 +21,8 @@ CONTRAST_THRESHOLD = 0.02
 OPENCV_BIAS_PX = 0.25
 
 
-class SiftExtractor:
-    """SIFT. A place with two dominant orientations gives two keypoints. Not thread-safe.
+class SiftExtractor(ResizingExtractor):
+    """SIFT. A place with two dominant orientations gives two keypoints; scales are diameters. Not thread-safe.
 
     Source: Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004; Arandjelovic, Zisserman,
     "Three things everyone should know to improve object retrieval", CVPR 2012 (RootSIFT).
@@ -37,19 +37,13 @@ class SiftExtractor:
     descriptor_dim = 128
 
     def __init__(self, device: torch.device, max_keypoints: int, resize: int = 0) -> None:
-        self._device = device
-        self._max_keypoints = max_keypoints
-        self._resize = resize
+        super().__init__(device, max_keypoints, resize)
         self._best = cv2.SIFT.create(nfeatures=max_keypoints, contrastThreshold=CONTRAST_THRESHOLD)
         # OpenCV cuts to nfeatures before it applies a mask, so with a mask all are taken.
         self._all = cv2.SIFT.create(nfeatures=0, contrastThreshold=CONTRAST_THRESHOLD)
 
-    def extract(self, image: ByteArray, mask: ByteArray | None = None) -> Features:
-        """See `Extractor.extract`. Scales are diameters in pixels of the original image."""
-        image = check_image(image)
-        original = size_of(image)
-        size = shrunk_size(original, self._resize)
-        detector = self._best if mask is None else self._all
+    def _detect(self, image: ByteArray, size: Size, *, masked: bool) -> Detection:
+        detector = self._all if masked else self._best
         found, descriptors = detector.detectAndCompute(resample(to_gray(image), size), None)
         if not found:
             descriptors = np.empty((0, self.descriptor_dim), np.float32)
@@ -58,16 +52,12 @@ class SiftExtractor:
         # OpenCV leaves the two orientations of a place, equal in response, in no order of its own.
         order = np.lexsort((table[:, 4], table[:, 1], table[:, 0]))
         table, descriptors = table[order], descriptors[order]
-        keypoints = to_original(table[:, :2] - np.float32(OPENCV_BIAS_PX), size, original)
-        chosen = choose(keypoints, table[:, 2], mask, original, self._max_keypoints)
-        return Features(
-            name=self.name,
-            image_size=original,
-            keypoints=keypoints[chosen],
-            scores=table[chosen, 2],
-            descriptors=torch.from_numpy(root_sift(descriptors[chosen])).to(self._device),
-            scales=table[chosen, 3] * np.float32(_mean_scale(size, original)),
-            orientations=np.deg2rad(table[chosen, 4]),
+        return Detection(
+            keypoints=table[:, :2] - np.float32(OPENCV_BIAS_PX),
+            scores=table[:, 2],
+            describe=lambda chosen: torch.from_numpy(root_sift(descriptors[chosen])).to(self._device),
+            scales=table[:, 3],
+            orientations=np.deg2rad(table[:, 4]),
         )
 
 
@@ -76,8 +66,3 @@ def root_sift(descriptors: FloatArray) -> FloatArray:
     total = descriptors.sum(axis=1, keepdims=True)
     rooted: FloatArray = np.sqrt(descriptors / np.maximum(total, np.float32(1e-7)))
     return rooted
-
-
-def _mean_scale(size: Size, original: Size) -> float:
-    """Geometric mean over the axes of how many original pixels a resized one covers."""
-    return float(np.sqrt(original[0] / size[0] * original[1] / size[1]))

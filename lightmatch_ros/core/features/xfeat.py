@@ -10,9 +10,9 @@ import torch
 from kornia.feature import XFeat
 from torch import Tensor
 
-from lightmatch_ros.core.features.base import choose
-from lightmatch_ros.core.image import Size, check_image, resample, shrunk_size, size_of, to_original
-from lightmatch_ros.core.types import ByteArray, Features
+from lightmatch_ros.core.features.base import Detection, ResizingExtractor
+from lightmatch_ros.core.image import Size, resample, shrunk_size
+from lightmatch_ros.core.types import ByteArray, IndexArray
 from lightmatch_ros.core.weights import load_into
 
 # What the network's input sides are multiples of; kornia would resize other images itself, and report keypoints as
@@ -26,8 +26,8 @@ _UNUSED = "fine_matcher."
 _MAY_BE_MISSING = r".*\.num_batches_tracked"
 
 
-class XFeatExtractor:
-    """XFeat, sparse. Not thread-safe.
+class XFeatExtractor(ResizingExtractor):
+    """XFeat, sparse; it sees the mean of the channels. Not thread-safe.
 
     Source: Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024.
 
@@ -47,36 +47,25 @@ class XFeatExtractor:
     def __init__(
         self, tensors: Mapping[str, Tensor], device: torch.device, max_keypoints: int, resize: int = 0
     ) -> None:
+        super().__init__(device, max_keypoints, resize)
         self._model = XFeat()
         del self._model.net.fine_matcher  # else its random weights would stay
         used = {key: value for key, value in tensors.items() if not key.startswith(_UNUSED)}
         load_into(self._model.net, used, may_be_missing=_MAY_BE_MISSING)
         self._model.to(device).eval()
-        self._device = device
-        self._max_keypoints = max_keypoints
-        self._resize = resize
 
-    def extract(self, image: ByteArray, mask: ByteArray | None = None) -> Features:
-        """See `Extractor.extract`. The mean of the channels is what the network sees."""
-        image = check_image(image)
-        original = size_of(image)
-        size = self._network_size(original)
-        budget = self._max_keypoints if mask is None else size[0] * size[1]
+    def _detect(self, image: ByteArray, size: Size, *, masked: bool) -> Detection:
+        budget = size[0] * size[1] if masked else self._max_keypoints
         found = self._model.detectAndCompute(self._upload(resample(image, size)), top_k=budget)[0]
         # sync: the one transfer of keypoints and scores
         table = torch.cat([found["keypoints"], found["scores"][:, None]], dim=1).cpu().numpy()  # (M, 3)
-        keypoints = to_original(table[:, :2], size, original)
-        chosen = choose(keypoints, table[:, 2], mask, original, self._max_keypoints)
-        index = torch.from_numpy(chosen).to(self._device)
-        return Features(
-            name=self.name,
-            image_size=original,
-            keypoints=keypoints[chosen],
-            scores=table[chosen, 2],
-            descriptors=found["descriptors"].index_select(0, index),
-        )
 
-    def _network_size(self, original: Size) -> Size:
+        def describe(chosen: IndexArray) -> Tensor:
+            return torch.index_select(found["descriptors"], 0, torch.from_numpy(chosen).to(self._device))
+
+        return Detection(table[:, :2], table[:, 2], describe)
+
+    def _working_size(self, original: Size) -> Size:
         """The shrunk size with both sides rounded down to the multiple, not below one of it."""
         width, height = shrunk_size(original, self._resize)
         return max(1, width // SIDE_MULTIPLE) * SIDE_MULTIPLE, max(1, height // SIDE_MULTIPLE) * SIDE_MULTIPLE
