@@ -131,7 +131,25 @@ class RoomSource:
             yield Frame(index / self._rate_hz, rendering.image, rendering.depth, motion)
 
 
-class FolderSource:
+class _RecordedSource:
+    """A source whose size is its first image's, and which is calibrated where a file was given."""
+
+    def __init__(self, first: ByteArray, calibration: Path | None) -> None:
+        self._size = _size(first)
+        self._calibration = None if calibration is None else load_calibration(calibration, self._size)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height), pixels."""
+        return self._size
+
+    @property
+    def calibration(self) -> CameraModel | None:
+        """None where no file was given."""
+        return self._calibration
+
+
+class FolderSource(_RecordedSource):
     """Images of a folder, sorted so that 2 comes before 10."""
 
     def __init__(
@@ -144,18 +162,7 @@ class FolderSource:
             wanted = f"{pattern} with one of {', '.join(IMAGE_SUFFIXES)}"
             raise ConfigurationError(f"source: got {folder} without images, wanted {wanted}")
         self._rate_hz = rate_hz
-        self._size = _size(read_image(self._paths[0]))
-        self._calibration = None if calibration is None else load_calibration(calibration, self._size)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height), pixels."""
-        return self._size
-
-    @property
-    def calibration(self) -> CameraModel | None:
-        """None where no file was given."""
-        return self._calibration
+        super().__init__(read_image(self._paths[0]), calibration)
 
     def __iter__(self) -> Iterator[Frame]:
         """Reads the images."""
@@ -165,7 +172,7 @@ class FolderSource:
             yield Frame(index / self._rate_hz, image)
 
 
-class VideoSource:
+class VideoSource(_RecordedSource):
     """Frames of a video file."""
 
     def __init__(self, path: Path, rate_hz: float = 30.0, calibration: Path | None = None) -> None:
@@ -175,18 +182,7 @@ class VideoSource:
         first = next(iter(self), None)
         if first is None:
             raise ConfigurationError(f"source: got {path} without a frame, wanted a video that OpenCV can decode")
-        self._size = _size(first.image)
-        self._calibration = None if calibration is None else load_calibration(calibration, self._size)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height), pixels."""
-        return self._size
-
-    @property
-    def calibration(self) -> CameraModel | None:
-        """None where no file was given."""
-        return self._calibration
+        super().__init__(first.image, calibration)
 
     def __iter__(self) -> Iterator[Frame]:
         """Decodes the frames."""
