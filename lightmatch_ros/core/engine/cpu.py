@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lightmatch_ros.core.engine import rowwise
 from lightmatch_ros.core.engine.assignment import best_matches
-from lightmatch_ros.core.engine.attention import attend
 from lightmatch_ros.core.engine.folded import FoldedBlock, fold
 from lightmatch_ros.core.engine.interface import Precision, Prepared
+from lightmatch_ros.core.engine.kernels import Kernels, rotary
 from lightmatch_ros.core.engine.malloc import keep_freed_memory
 from lightmatch_ros.core.engine.product import DTYPE, Product
 from lightmatch_ros.core.engine.progress import Progress
@@ -33,7 +32,7 @@ class CpuPrepared(Prepared):
 
     Attributes:
         states: (M, D) float32.
-        encoding: (2, M, C), see `rowwise.rotary`.
+        encoding: (2, M, C), see `kernels.rotary`.
     """
 
     states: Tensor
@@ -48,17 +47,13 @@ class CpuPrepared(Prepared):
 
 
 class _Block:
-    """An attention block's products."""
+    """An attention block's constants."""
 
     def __init__(self, block: FoldedBlock, precision: Precision) -> None:
         self.project = Product(block.project, precision)
-        self._update_in = Product(block.update_in, precision)
-        self._update_out = Product(block.update_out, precision)
-        self._scale, self._shift = (t.to(DTYPE[precision]) for t in (block.norm.weight, block.norm.bias))
-
-    def update(self, states: Tensor, joined: Tensor) -> None:
-        """Adds the update to the states (R, D) in place, for states and contexts side by side (R, 2 D)."""
-        states += self._update_out(rowwise.norm_gelu(self._update_in(joined), self._scale, self._shift))
+        self.update_in = Product(block.update_in, precision)
+        self.update_out = Product(block.update_out, precision)
+        self.norm = block.norm
 
 
 class CpuEngine:
@@ -69,16 +64,18 @@ class CpuEngine:
     Args:
         network: loaded weights, on the CPU.
         precision: of the products with weights and in the attention. BF16 pays where the processor has it.
+        kernels: for that precision.
     """
 
     name = "compiled"
     compilations = 0
 
-    def __init__(self, network: LightGlue, precision: Precision) -> None:
+    def __init__(self, network: LightGlue, precision: Precision, kernels: Kernels) -> None:
         keep_freed_memory()
         self.precision = precision
         self._network = network
         self._num_heads = network.architecture.num_heads
+        self._kernels = kernels
         layers = fold(network)
         self._self_blocks = [_Block(layer.self_block, precision) for layer in layers]
         self._cross_blocks = [_Block(layer.cross_block, precision) for layer in layers]
@@ -90,7 +87,7 @@ class CpuEngine:
         sides = [self._embed(points) for points in images]
         if not sides:
             return []
-        rows = gather(sides, [])
+        rows = gather(sides, [], DTYPE[self.precision])
         self._self_attention(0, rows)
         return [CpuPrepared(rows.states[r].clone(), rows.encoding[:, r].clone()) for r in rows.images()]
 
@@ -104,7 +101,8 @@ class CpuEngine:
         waiting = progress.waiting()
         if not waiting:
             return progress.outputs
-        rows = gather([(image.states, image.encoding) for p in waiting for image in pairs[p]], waiting)
+        dtype = DTYPE[self.precision]
+        rows = gather([(image.states, image.encoding) for p in waiting for image in pairs[p]], waiting, dtype)
         for i, decide in enumerate(self._decides):
             if not rows.pairs:
                 break
@@ -126,36 +124,45 @@ class CpuEngine:
         network = self._network
         states = network.input_proj(points.descriptors).float()
         angles = network.posenc.Wr(network.positions(points))
-        return states, rowwise.rotary(angles, DTYPE[self.precision])
+        return states, rotary(angles, DTYPE[self.precision])
 
     def _self_attention(self, layer: int, rows: Rows) -> None:
-        block, heads = self._self_blocks[layer], self._num_heads
-        joined, states, contexts = self._join(rows.states)
-        projected = rowwise.rotated_heads(block.project(states), rows.encoding, heads)
-        queries, keys, values = projected.split(heads)  # (H, R, C)
+        heads = self._num_heads
+        projected = self._project(self._self_blocks[layer], rows, 3 * heads)
+        self._kernels.rotate(projected[:, : 2 * heads], rows.encoding)
+        queries, keys, values = projected.split(heads, dim=1)  # (R, H, C)
+        joined, contexts = self._join(rows)
         for r in rows.images():
-            attend(queries[:, r], keys[:, r], values[:, r], contexts[r])
-        block.update(rows.states, joined)
+            self._kernels.attend(queries[r], keys[r], values[r], contexts[r])
+        self._update(self._self_blocks[layer], rows, joined)
 
     def _cross_attention(self, layer: int, rows: Rows) -> None:
-        block, heads = self._cross_blocks[layer], self._num_heads
-        joined, states, contexts = self._join(rows.states)
-        shared, values = rowwise.split_heads(block.project(states), heads).split(heads)  # (H, R, C)
+        heads = self._num_heads
+        projected = self._project(self._cross_blocks[layer], rows, 2 * heads)
+        shared, values = projected.split(heads, dim=1)  # (R, H, C)
+        joined, contexts = self._join(rows)
         images = rows.images()
         for i, r in enumerate(images):
             other = images[i ^ 1]
-            attend(shared[:, r], shared[:, other], values[:, other], contexts[r])
-        block.update(rows.states, joined)
+            self._kernels.attend(shared[r], shared[other], values[other], contexts[r])
+        self._update(self._cross_blocks[layer], rows, joined)
+
+    def _project(self, block: _Block, rows: Rows, heads: int) -> Tensor:
+        return block.project(rows.low).view(len(rows.low), heads, -1)  # (R, heads, C)
+
+    def _join(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """States beside room for contexts (R, 2 D), and the room as (R, H, C)."""
+        dim = rows.low.shape[1]
+        joined = torch.empty(len(rows.low), 2 * dim, dtype=rows.low.dtype)
+        joined[:, :dim] = rows.low
+        return joined, joined[:, dim:].unflatten(1, (self._num_heads, -1))
+
+    def _update(self, block: _Block, rows: Rows, joined: Tensor) -> None:
+        """Adds the update for states and contexts (R, 2 D) to the states."""
+        hidden = self._kernels.norm_gelu(block.update_in(joined), block.norm.weight, block.norm.bias)
+        self._kernels.add(rows.states, block.update_out(hidden), rows.low)
 
     def _assign(self, layer: int, threshold: float, states0: Tensor, states1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         head = self._network.head(layer)
         projected0, projected1 = head.project(states0), head.project(states1)
         return best_matches(projected0, projected1, head.logits(states0), head.logits(states1), threshold)
-
-    def _join(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """States beside room for contexts (R, 2 D), the states in the products' type, the room as (R, H, C)."""
-        dim = states.shape[1]
-        low = states.to(DTYPE[self.precision])
-        joined = torch.empty(len(low), 2 * dim, dtype=low.dtype)
-        joined[:, :dim] = low
-        return joined, low, joined[:, dim:].unflatten(1, (self._num_heads, -1))

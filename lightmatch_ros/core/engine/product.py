@@ -4,27 +4,20 @@
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lightmatch_ros.core.engine.cache import processor_flags
 from lightmatch_ros.core.engine.folded import Affine
 from lightmatch_ros.core.engine.interface import Precision
 
 DTYPE = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16}
 
 
-@functools.cache
 def cpu_multiplies_bf16() -> bool:
     """Tells whether the processor multiplies bfloat16 in hardware: AVX512_BF16 or AMX. Without, it is slower."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
-    except (OSError, IndexError):
-        return False
-    return bool({"avx512_bf16", "amx_bf16"} & set(flags))
+    return bool({"avx512_bf16", "amx_bf16"} & processor_flags())
 
 
 class Product:

@@ -16,13 +16,15 @@ class Rows:
 
     Attributes:
         states: (R, D) float32.
-        encoding: (2, R, C), see `rowwise.rotary`.
+        low: (R, D) the same, rounded to the type that products take.
+        encoding: (2, R, C), see `kernels.rotary`.
         kept: (R,) int64, each row's index among the points that its image came with.
         counts: rows of each image.
         pairs: of the pairs that are left, which they were at the start.
     """
 
     states: Tensor
+    low: Tensor
     encoding: Tensor
     kept: Tensor
     counts: list[int]
@@ -49,15 +51,18 @@ class Rows:
         if sum(self.counts) < len(stay):
             chosen = stay.nonzero().squeeze(1)
             self.states = self.states.index_select(0, chosen)
+            self.low = self.low.index_select(0, chosen)
             self.encoding = self.encoding.index_select(1, chosen)
             self.kept = self.kept.index_select(0, chosen)
 
 
-def gather(images: list[tuple[Tensor, Tensor]], pairs: list[int]) -> Rows:
-    """Puts images, two for each pair, each states (M, D) and encoding (2, M, C), into rows."""
+def gather(images: list[tuple[Tensor, Tensor]], pairs: list[int], dtype: torch.dtype) -> Rows:
+    """Puts images, two for each pair, each states (M, D) and encoding (2, M, C), into rows; nothing is shared."""
     counts = [len(states) for states, _ in images]
+    states = torch.cat([states for states, _ in images])
     return Rows(
-        torch.cat([states for states, _ in images]),
+        states,
+        states.to(dtype, copy=True),
         torch.cat([encoding for _, encoding in images], dim=1),
         torch.cat([torch.arange(count) for count in counts]),
         counts,

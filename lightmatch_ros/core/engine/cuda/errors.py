@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong on a device, as the package's own errors.
+
+    LightmatchError
+    +-- ConfigurationError
+    |   +-- DeviceError
+    |       +-- DeviceLostError     the device no longer answers: the process has to start again
+    +-- InputError
+        +-- DeviceMemoryError       no memory for this many points: fewer may do
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from lightmatch_ros.core.errors import DeviceError, InputError
+
+
+class DeviceLostError(DeviceError):
+    """The CUDA context is unusable; nothing on this device works until the process starts again."""
+
+
+class DeviceMemoryError(InputError):
+    """The device has no memory left for this many points; the caller may try again with fewer."""
+
+
+@contextmanager
+def device_errors(doing: str) -> Iterator[None]:
+    """Turns torch's errors of a device into this package's.
+
+    Args:
+        doing: what is being done, for the message.
+
+    Raises:
+        DeviceMemoryError: out of memory.
+        DeviceLostError: any other CUDA error: CUDA reports them late and keeps the context unusable after most.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceMemoryError(f"out of device memory while {doing}: {_first_line(error)}") from error
+    except RuntimeError as error:
+        if "CUDA error" not in str(error):
+            raise
+        raise DeviceLostError(f"CUDA device lost while {doing}, restart the process: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0]

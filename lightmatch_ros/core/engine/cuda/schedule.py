@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Who decides, without waiting, which steps of a match run: the device itself, or a host that is one layer behind.
+
+- `conditional_graph`: one graph for the whole match, each layer once for each width under a condition that the device
+  reads (conditional nodes). The host launches once.
+- `LaunchAhead`, where torch has no conditional nodes: one graph for each layer and width. The host launches layer
+  i + 1 before it knows what layer i decided, and reads that while layer i + 1 runs: too much by one layer at most,
+  which then changes nothing, and never too narrow, since points only get fewer.
+
+Both are written against two functions, ``capture`` and ``branch``, that have a form for CUDA (`graphs`) and one for the
+host.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from lightmatch_ros.core.engine.cuda.program import MatchProgram
+
+Body = Callable[[], None]
+# Turns a body into what replays it.
+Capture = Callable[[Body], Body]
+# Runs or records a body that is to take place where the () bool tensor is true.
+Branch = Callable[[Tensor, Body], None]
+
+
+class Schedule(Protocol):
+    """Runs a captured match."""
+
+    def run(self, level: int, adaptive: bool) -> None:
+        """Launches all steps; what they wrote is in the program's state once the stream gets there.
+
+        Args:
+            level: index of the width that holds the request's counts.
+            adaptive: pairs may end or lose points.
+        """
+
+
+class FlagReader(Protocol):
+    """Tells the host what the device decided."""
+
+    def send(self, step: int) -> None:
+        """Starts a step's flags on their way; called after the launch of the step before."""
+
+    def receive(self, step: int) -> list[bool]:
+        """Returns a step's flags, (W,), when they have arrived."""
+
+
+def run_whole(program: MatchProgram, branch: Branch) -> None:
+    """Runs or records all steps, each under the device's condition."""
+    flags = program.state.flags
+    program.begin()
+    for i in range(program.n_layers):
+        for level in range(len(program.widths)):
+            branch(flags[i, level], functools.partial(program.layer, i, level))
+    program.choose_assignment()
+    for level in range(len(program.widths)):
+        branch(flags[program.n_layers, level], functools.partial(program.assign, level))
+    program.finish()
+
+
+class Whole:
+    """A match captured whole."""
+
+    def __init__(self, program: MatchProgram, capture: Capture, branch: Branch) -> None:
+        self._replay = capture(functools.partial(run_whole, program, branch))
+
+    def run(self, level: int, adaptive: bool) -> None:
+        """See `Schedule.run`."""
+        self._replay()
+
+
+class LaunchAhead:
+    """A match captured step by step."""
+
+    def __init__(self, program: MatchProgram, capture: Capture, reader: FlagReader) -> None:
+        levels = range(len(program.widths))
+        self._begin = capture(program.begin)
+        self._layers = [
+            [capture(functools.partial(program.layer, i, level)) for level in levels] for i in range(program.n_layers)
+        ]
+        self._assign = [capture(functools.partial(self._end, program, level)) for level in levels]
+        self._reader = reader
+
+    def run(self, level: int, adaptive: bool) -> None:
+        """See `Schedule.run`."""
+        self._begin()
+        if adaptive:
+            level = launch_ahead(len(self._layers), level, self._launch, self._reader)
+        else:
+            for layer in self._layers:
+                layer[level]()
+        self._assign[level]()
+
+    def _launch(self, i: int, level: int) -> None:
+        self._layers[i][level]()
+
+    @staticmethod
+    def _end(program: MatchProgram, level: int) -> None:
+        program.assign(level)
+        program.finish()
+
+
+def launch_ahead(n_layers: int, level: int, launch: Callable[[int, int], None], reader: FlagReader) -> int:
+    """Launches layers, reading each one's decisions one layer behind.
+
+    Args:
+        n_layers: layers.
+        level: of the first width.
+        launch: of layer i at a level.
+        reader: of the flags that layers write for the step after them.
+
+    Returns:
+        A level that holds the points that are left of pairs that were running when last looked at, and of those that
+        had ended: no narrower than any layer was launched at.
+    """
+    widest = level
+    for i in range(n_layers):
+        launch(i, level)
+        if i + 1 < n_layers:
+            reader.send(i + 1)
+        if i:
+            flags = reader.receive(i)
+            if not any(flags):
+                break
+            level = flags.index(True)
+    return widest
+
+
+def host_capture(body: Body) -> Body:
+    """Captures nothing: replaying calls the body."""
+    return body
+
+
+def host_branch(condition: Tensor, body: Body) -> None:
+    """Reads the condition and calls the body: for a CPU."""
+    if condition.item():
+        body()
+
+
+def both_ways(_: Tensor, body: Body) -> None:
+    """Calls the body whatever the condition: to load every kernel before a capture."""
+    body()
+
+
+class HostFlags:
+    """Flags that are on the host already."""
+
+    def __init__(self, flags: Tensor) -> None:
+        self._flags = flags
+        self._sent: dict[int, Sequence[bool]] = {}
+
+    def send(self, step: int) -> None:
+        """See `FlagReader.send`."""
+        self._sent[step] = self._flags[step].tolist()
+
+    def receive(self, step: int) -> list[bool]:
+        """See `FlagReader.receive`."""
+        return list(self._sent.pop(step))
