@@ -38,6 +38,19 @@ class MatcherConfig:
         minimum=0,
         maximum=1024,
     )
+    engine: str = parameter(
+        "auto",
+        "how LightGlue runs: compiled is the fastest for the device, eager the reference; auto = compiled",
+        choices=("auto", "compiled", "eager"),
+    )
+    precision: str = parameter(
+        "auto",
+        "what the compiled engine multiplies in; auto = bf16 where that is faster",
+        choices=("auto", "fp32", "bf16"),
+    )
+    tune: bool = parameter(
+        True, "measure at start what is fastest on this machine, a few seconds once; false = the usual choices"
+    )
     depth_confidence: float = parameter(
         0.0,
         "part of the points that must be confident to stop early, such as 0.95; -1 = never stop; "
@@ -52,7 +65,9 @@ class MatcherConfig:
         minimum=-1,
         maximum=1,
     )
-    filter_threshold: float = parameter(0.1, "smallest score of a match", minimum=0, maximum=1, live=True)
+    filter_threshold: float = parameter(
+        0.0, "smallest score of a match; 0 = as the weights were made for", minimum=0, maximum=1, live=True
+    )
 
     def __post_init__(self) -> None:
         schema.check(self, "matcher.")

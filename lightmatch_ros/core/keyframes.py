@@ -30,6 +30,7 @@ class Keyframe:
         image: (H, W) or (H, W, 3) uint8, for pictures of the matches.
         camera: calibration, None where unknown.
         depth: (H, W) float32, metres, registered to the image; None where there is none.
+        engine_bytes: memory that the matcher's engine keeps for the features, bytes.
     """
 
     frame_id: int
@@ -40,12 +41,13 @@ class Keyframe:
     image: ByteArray
     camera: CameraModel | None = None
     depth: FloatArray | None = None
+    engine_bytes: int = 0
 
     @property
     def nbytes(self) -> int:
         """Memory held, bytes."""
         depth = 0 if self.depth is None else self.depth.nbytes
-        return self.features.nbytes + self.tracks.nbytes + self.image.nbytes + depth
+        return self.features.nbytes + self.tracks.nbytes + self.image.nbytes + depth + self.engine_bytes
 
 
 class Reason(Enum):

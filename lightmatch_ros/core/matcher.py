@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
 from lightmatch_ros.core.config import MatcherConfig
+from lightmatch_ros.core.engine import Engine, Precision, Prepared, create_engine, tune, untuned
 from lightmatch_ros.core.errors import ConfigurationError
-from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, Points, load_network
+from lightmatch_ros.core.lightglue import Adaptivity, Architecture, LightGlue, Points, load_network
 from lightmatch_ros.core.types import Features, FloatArray, Matches
 from lightmatch_ros.core.weights import MatcherWeights, load_matcher
 
@@ -22,13 +25,19 @@ log = logging.getLogger(__name__)
 class FeatureMatcher:
     """Matches the features of one pair at a time. Not thread-safe: one thread builds, warms up and runs it.
 
+    What the engine makes of an image alone is kept as long as the image's features live: a keyframe's is made once.
+
     Args:
-        network: loaded weights.
+        engine: runs the network.
+        architecture: the network's.
         adaptivity: early stopping and pruning.
-        filter_threshold: smallest score of a match.
-        device: where the network runs and where descriptors have to be.
+        default_threshold: smallest score of a match that the weights were made for.
+        device: where the engine runs and where descriptors have to be.
         resize: longer side that images were shrunk to for the extraction, pixels; 0 = not shrunk. The network was
             made for scales in pixels of the image that the extractor saw.
+
+    Attributes:
+        filter_threshold: smallest score of a match; 0 = the default. May be changed between matches.
 
     Raises:
         ConfigurationError: adaptivity without the heads that it needs.
@@ -36,25 +45,30 @@ class FeatureMatcher:
 
     def __init__(
         self,
-        network: LightGlue,
+        engine: Engine,
+        architecture: Architecture,
         adaptivity: Adaptivity,
-        filter_threshold: float,
+        default_threshold: float,
         device: torch.device,
         resize: int = 0,
     ) -> None:
-        if adaptivity.active and not network.architecture.adaptive:
+        if adaptivity.active and not architecture.adaptive:
             raise ConfigurationError(
                 "depth_confidence or width_confidence is set, these weights have no heads for it: set both to -1 or 0"
             )
-        self.network = network.to(device)
+        self.engine = engine
+        self.architecture = architecture
         self.adaptivity = adaptivity
-        self.filter_threshold = filter_threshold
+        self.default_threshold = default_threshold
+        self.filter_threshold = 0.0
         self.device = device
         self.resize = resize
+        self._prepared: WeakKeyDictionary[Features, Prepared] = WeakKeyDictionary()
 
     def match(self, features0: Features, features1: Features) -> Matches:
         """Matches image 0 (keyframe) with image 1 (current frame)."""
-        out = self.network(self._points(features0), self._points(features1), self.adaptivity, self.filter_threshold)
+        pair = self._prepare(features0), self._prepare(features1)
+        (out,) = self.engine.match([pair], self.adaptivity, self.filter_threshold or self.default_threshold)
         # sync: the one transfer of the answer; scores travel with the indices
         packed = torch.stack([out.indices0.double(), out.indices1.double(), out.scores.double()]).cpu().numpy()
         indices0, indices1 = packed[:2].astype("int64")
@@ -70,6 +84,22 @@ class FeatureMatcher:
             stop_layer=out.stop_layer,
             kept_ratio=out.num_kept / num_points if num_points else 1.0,
         )
+
+    def warm_up(self, counts: Sequence[int]) -> float:
+        """Compiles what has to be compiled and runs images of these numbers of points; returns the time taken, s."""
+        return self.engine.warm_up(counts)
+
+    def kept_bytes(self, features: Features) -> int:
+        """Returns the memory that the engine keeps for these features, bytes."""
+        prepared = self._prepared.get(features)
+        return prepared.nbytes if prepared else 0
+
+    def _prepare(self, features: Features) -> Prepared:
+        prepared = self._prepared.get(features)
+        if prepared is None:
+            (prepared,) = self.engine.prepare([self._points(features)])
+            self._prepared[features] = prepared
+        return prepared
 
     def _points(self, features: Features) -> Points:
         def upload(array: FloatArray | None) -> torch.Tensor | None:
@@ -97,9 +127,17 @@ def create_matcher(config: MatcherConfig, device: torch.device) -> FeatureMatche
     weights = load_matcher(config.weights, config.features)
     defaults = weights.defaults
     network = load_network(weights.tensors, scale_coef=defaults.scale_coef, scale_encoding=defaults.scale_encoding)
-    return FeatureMatcher(
-        network, _adaptivity(config, weights, network), config.filter_threshold, device, config.resize
-    )
+    network = network.to(device)
+    precision = None if config.precision == "auto" else Precision(config.precision)
+    if config.tune and config.engine != "eager":
+        tuning = tune(network, device, precision, config.max_keypoints)
+    else:
+        tuning = untuned(device, precision)
+    adaptivity = dataclasses.replace(_adaptivity(config, weights, network), min_points=tuning.min_points)
+    engine = create_engine(network, device, config.engine, tuning.precision)
+    matcher = FeatureMatcher(engine, network.architecture, adaptivity, defaults.filter_threshold, device, config.resize)
+    matcher.filter_threshold = config.filter_threshold
+    return matcher
 
 
 def _adaptivity(config: MatcherConfig, weights: MatcherWeights, network: LightGlue) -> Adaptivity:

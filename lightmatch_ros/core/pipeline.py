@@ -126,11 +126,11 @@ class Matching:
         self.matcher: FeatureMatcher = create_matcher(config, self.device)
 
     def warm_up(self, size: tuple[int, int] = (640, 480)) -> float:
-        """Runs both networks once on noise of (width, height); returns the time that it took, s."""
+        """Runs the extractor on noise of (width, height) and the engine; returns the time that it took, s."""
         start = time.perf_counter()
         noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0]), np.uint8)
-        features = self.extractor.extract(noise)
-        self.matcher.match(features, features)
+        self.extractor.extract(noise)
+        self.matcher.warm_up([self.config.max_keypoints])
         return time.perf_counter() - start
 
     def extract(self, image: ByteArray) -> Features:
@@ -213,7 +213,15 @@ class CameraPipeline:
 
     def _insert(self, frame_id: int, frame: Frame, features: Features, tracks: Tracks, reason: Reason) -> Insertion:
         keyframe = Keyframe(
-            frame_id, frame.stamp_ns, frame.frame, features, tracks, frame.image, frame.camera, frame.depth
+            frame_id,
+            frame.stamp_ns,
+            frame.frame,
+            features,
+            tracks,
+            frame.image,
+            frame.camera,
+            frame.depth,
+            self.matching.matcher.kept_bytes(features),
         )
         evicted = self.cache.insert(keyframe, self.keyframe)
         return Insertion(reason, tuple(evicted), len(self.cache), self.cache.nbytes)

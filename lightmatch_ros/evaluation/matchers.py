@@ -96,7 +96,7 @@ def own_contestants(config: MatcherConfig) -> list[Contestant]:
         "weights_sha256": sha256_of(found.path),
         "depth_confidence": matcher.adaptivity.depth_confidence,
         "width_confidence": matcher.adaptivity.width_confidence,
-        "layers": matcher.network.architecture.n_layers,
+        "layers": matcher.architecture.n_layers,
     }
     if not matcher.adaptivity.active:
         return [Contestant(name, config.features, matcher.match, settings, True)]

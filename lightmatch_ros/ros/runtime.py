@@ -31,7 +31,6 @@ from lightmatch_ros.ros.worker import Worker
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE = QoSProfile(depth=1)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-PRECISION = "float32"
 
 
 class Runtime:
@@ -148,8 +147,9 @@ class Runtime:
         worker, now = self.worker, self.worker.statistics.snapshot
         engine = diagnostics.Engine(self._state())
         if worker.matching is not None:
-            device = worker.matching.device
-            engine = diagnostics.Engine(self._state(), str(device), PRECISION, False, memory_mb(device))
+            device, runs = worker.matching.device, worker.matching.matcher.engine
+            compiled = runs.name == "compiled"
+            engine = diagnostics.Engine(self._state(), str(device), runs.precision.value, compiled, memory_mb(device))
         message = diagnostics.status(self._node.get_clock().now().to_msg(), engine, self._mailbox.counts, now)
         level, summary = diagnostics.diagnose(message, self._last_status, now.last_error)
         self._last_status = message

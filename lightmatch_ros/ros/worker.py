@@ -114,7 +114,8 @@ class Worker:
         loaded = time.perf_counter()
         warm_up_s = self.matching.warm_up()
         self._log.info(
-            f"{config.matcher.features} + LightGlue on {self.matching.device}: "
+            f"{config.matcher.features} + LightGlue on {self.matching.device}, "
+            f"{self.matching.matcher.engine.name}, {self.matching.matcher.engine.precision.value}: "
             f"loaded in {loaded - started:.1f} s, warmed up in {warm_up_s:.1f} s"
         )
 

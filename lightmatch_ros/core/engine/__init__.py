@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines: ways to run a LightGlue network that give the same answers."""
 
-from lightmatch_ros.core.engine.cpu import CpuEngine
-from lightmatch_ros.core.engine.eager import EagerEngine
 from lightmatch_ros.core.engine.interface import Engine, Precision, Prepared
+from lightmatch_ros.core.engine.select import create_engine
+from lightmatch_ros.core.engine.tune import Tuning, tune, untuned
 
-__all__ = ["CpuEngine", "EagerEngine", "Engine", "Precision", "Prepared"]
+__all__ = ["Engine", "Precision", "Prepared", "Tuning", "create_engine", "tune", "untuned"]

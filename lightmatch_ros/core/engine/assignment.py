@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Similarities of a block, of 4 bytes: they fit a second-level cache (guess, 512 to 2,048 kB measured alike).
+# Similarities of a block, of 4 bytes: 1 MB, as large as a second-level cache (guess).
 BLOCK_ELEMENTS = 1 << 18
+SMALLEST_BLOCK_ROWS = 128  # for the products' sake: at 20,000 columns 10 MB
 # Up to here the first pass's similarities are kept for the second, 64 MB; above they are computed again.
 KEPT_ELEMENTS = 1 << 24
 
@@ -53,7 +54,7 @@ class _Similarity:
     def __init__(self, projected0: Tensor, projected1: Tensor) -> None:
         self._projected0, self._transposed = projected0, projected1.T
         self.shape = len(projected0), len(projected1)
-        rows = max(1, BLOCK_ELEMENTS // self.shape[1])
+        rows = max(SMALLEST_BLOCK_ROWS, BLOCK_ELEMENTS // self.shape[1])
         self.starts = range(0, self.shape[0], rows)
         self._kept: dict[int, Tensor] = {}
 

@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
+
+from lightmatch_ros.core.weights.locate import cache_directory
 
 
 def cache_folder() -> Path:
-    """Returns the folder, which may not exist: $LIGHTMATCH_CACHE, else lightmatch_ros in the user's cache folder."""
-    if own := os.environ.get("LIGHTMATCH_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lightmatch_ros"
+    """Returns the folder, which may not exist, beside the downloaded weights."""
+    return cache_directory() / "engine"
 
 
 @functools.cache

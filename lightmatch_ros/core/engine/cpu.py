@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lightmatch_ros.core.engine.assignment import best_matches
 from lightmatch_ros.core.engine.folded import FoldedBlock, fold
-from lightmatch_ros.core.engine.interface import Precision, Prepared
+from lightmatch_ros.core.engine.interface import Precision, Prepared, own
 from lightmatch_ros.core.engine.kernels import Kernels, rotary
 from lightmatch_ros.core.engine.malloc import keep_freed_memory
 from lightmatch_ros.core.engine.product import DTYPE, Product
@@ -43,6 +43,7 @@ class CpuPrepared(Prepared):
 
     @property
     def nbytes(self) -> int:
+        """See `Prepared.nbytes`."""
         return self.states.nbytes + self.encoding.nbytes
 
 
@@ -102,7 +103,8 @@ class CpuEngine:
         if not waiting:
             return progress.outputs
         dtype = DTYPE[self.precision]
-        rows = gather([(image.states, image.encoding) for p in waiting for image in pairs[p]], waiting, dtype)
+        images = [own(CpuPrepared, image) for p in waiting for image in pairs[p]]
+        rows = gather([(image.states, image.encoding) for image in images], waiting, dtype)
         for i, decide in enumerate(self._decides):
             if not rows.pairs:
                 break
@@ -130,7 +132,7 @@ class CpuEngine:
         heads = self._num_heads
         projected = self._project(self._self_blocks[layer], rows, 3 * heads)
         self._kernels.rotate(projected[:, : 2 * heads], rows.encoding)
-        queries, keys, values = projected.split(heads, dim=1)  # (R, H, C)
+        queries, keys, values = projected.tensor_split(3, dim=1)  # (R, H, C)
         joined, contexts = self._join(rows)
         for r in rows.images():
             self._kernels.attend(queries[r], keys[r], values[r], contexts[r])
@@ -139,7 +141,7 @@ class CpuEngine:
     def _cross_attention(self, layer: int, rows: Rows) -> None:
         heads = self._num_heads
         projected = self._project(self._cross_blocks[layer], rows, 2 * heads)
-        shared, values = projected.split(heads, dim=1)  # (R, H, C)
+        shared, values = projected.tensor_split(2, dim=1)  # (R, H, C)
         joined, contexts = self._join(rows)
         images = rows.images()
         for i, r in enumerate(images):
@@ -148,14 +150,14 @@ class CpuEngine:
         self._update(self._cross_blocks[layer], rows, joined)
 
     def _project(self, block: _Block, rows: Rows, heads: int) -> Tensor:
-        return block.project(rows.low).view(len(rows.low), heads, -1)  # (R, heads, C)
+        return block.project(rows.low).view(len(rows.low), heads, rows.encoding.shape[-1])  # (R, heads, C)
 
     def _join(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """States beside room for contexts (R, 2 D), and the room as (R, H, C)."""
         dim = rows.low.shape[1]
         joined = torch.empty(len(rows.low), 2 * dim, dtype=rows.low.dtype)
         joined[:, :dim] = rows.low
-        return joined, joined[:, dim:].unflatten(1, (self._num_heads, -1))
+        return joined, joined[:, dim:].view(len(joined), self._num_heads, dim // self._num_heads)
 
     def _update(self, block: _Block, rows: Rows, joined: Tensor) -> None:
         """Adds the update for states and contexts (R, 2 D) to the states."""

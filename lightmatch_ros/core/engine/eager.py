@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lightmatch_ros.core.engine.interface import Precision, Prepared
+from lightmatch_ros.core.engine.interface import Precision, Prepared, own
 from lightmatch_ros.core.engine.random_points import random_points
 from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points
 from lightmatch_ros.core.lightglue.adaptive import FULL
@@ -25,6 +25,7 @@ class EagerPrepared(Prepared):
 
     @property
     def nbytes(self) -> int:
+        """See `Prepared.nbytes`."""
         return 0
 
 
@@ -50,7 +51,8 @@ class EagerEngine:
         self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
     ) -> list[NetworkOutput]:
         """See `Engine.match`."""
-        return [self._network(p0.points, p1.points, adaptivity, filter_threshold) for p0, p1 in pairs]
+        points = [(own(EagerPrepared, image0).points, own(EagerPrepared, image1).points) for image0, image1 in pairs]
+        return [self._network(points0, points1, adaptivity, filter_threshold) for points0, points1 in points]
 
     def warm_up(self, counts: Sequence[int]) -> float:
         """See `Engine.warm_up`."""

@@ -95,9 +95,8 @@ def _self_block(block: SelfAttention) -> FoldedBlock:
 
 def _cross_block(block: CrossAttention) -> FoldedBlock:
     scale = (block.to_qk.out_features // block.num_heads) ** -0.25
-    project = Affine(
-        torch.cat([block.to_qk.weight * scale, block.to_v.weight]), torch.cat([block.to_qk.bias * scale, block.to_v.bias])
-    )
+    qk, v = block.to_qk, block.to_v
+    project = Affine(torch.cat([qk.weight * scale, v.weight]), torch.cat([qk.bias * scale, v.bias]))
     return _with_update(project, block.to_out, block.ffn)
 
 
@@ -119,8 +118,7 @@ def _with_update(project: Affine, output: nn.Linear, ffn: nn.Sequential) -> Fold
 def _decide(network: LightGlue, layer: int) -> Affine | None:
     if layer >= len(network.token_confidence):
         return None
-    confidence = network.token_confidence[layer].token[0]
-    matchability = network.log_assignment[str(layer)].matchability
+    confidence, matchability = network.confidence(layer), network.head(layer).matchability
     return Affine(
         torch.cat([confidence.weight, matchability.weight]).float(), torch.cat([confidence.bias, matchability.bias])
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from lightmatch_ros.core.lightglue import Adaptivity, NetworkOutput, Points
 
@@ -30,6 +30,20 @@ class Prepared(ABC):
     @abstractmethod
     def nbytes(self) -> int:
         """Memory held beyond the points themselves, bytes."""
+
+
+Own = TypeVar("Own", bound=Prepared)
+
+
+def own(kind: type[Own], image: Prepared) -> Own:
+    """Returns a prepared image as an engine's own kind.
+
+    Raises:
+        TypeError: another engine has prepared it.
+    """
+    if not isinstance(image, kind):
+        raise TypeError(f"image prepared as {type(image).__name__}, wanted {kind.__name__}: by this engine")
+    return image
 
 
 class Engine(Protocol):

@@ -19,6 +19,4 @@ def random_points(architecture: Architecture, count: int, device: torch.device, 
     descriptors = F.normalize(torch.randn(count, architecture.input_dim, generator=generator), dim=-1)
     scales = 2 + 8 * torch.rand(count, generator=generator)
     orientations = 2 * math.pi * torch.rand(count, generator=generator)
-    return Points(
-        keypoints.to(device), descriptors.to(device), (640, 480), scales.to(device), orientations.to(device)
-    )
+    return Points(keypoints.to(device), descriptors.to(device), (640, 480), scales.to(device), orientations.to(device))

@@ -183,6 +183,12 @@ class LightGlue(nn.Module):
         assert isinstance(head, AssignmentHead)  # for the type checker
         return head
 
+    def confidence(self, layer: int) -> nn.Linear:
+        """Returns what gives a layer's confidence logits, counted from 0."""
+        linear = self.token_confidence[layer].token[0]  # type: ignore[index]
+        assert isinstance(linear, nn.Linear)  # for the type checker
+        return linear
+
     def _assign(
         self, sides: tuple[_Side, _Side], stop_layer: int, threshold: float, adaptivity: Adaptivity
     ) -> NetworkOutput:

@@ -158,6 +158,7 @@ int attend(const Heads<const typename Type::Value> &q, const Heads<const typenam
            const Heads<const typename Type::Value> &v, const Heads<typename Type::Value> &out, int64_t heads,
            int64_t queries, int64_t keys, int64_t channels, int threads) {
   using Unit = typename Type::Unit;
+  if (queries < 1) return 0;
   if (channels % 16 || channels < 16 || keys < 1 || k.row % Type::kPerUnit) return 1;
   const Sizes<Type> n(channels, keys);
   const int64_t packed_bytes = 2 * heads * n.packed() * (int64_t)sizeof(Unit);

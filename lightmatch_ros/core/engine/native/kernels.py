@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lightmatch_ros.core.engine.cache import processor_flags
 from lightmatch_ros.core.engine.interface import Precision
-from lightmatch_ros.core.engine.native.build import NativeBuildError, build
+from lightmatch_ros.core.engine.native.library import NativeBuildError, build
 
 # What simd.h uses, and what it uses for bfloat16.
 _NEEDED = {"avx512f", "avx512bw", "avx512vl", "avx512dq"}

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Which engine runs a network on a device."""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+import torch
+
+from lightmatch_ros.core.engine import native
+from lightmatch_ros.core.engine.cpu import CpuEngine
+from lightmatch_ros.core.engine.eager import EagerEngine
+from lightmatch_ros.core.engine.interface import Engine, Precision
+from lightmatch_ros.core.engine.kernels import Kernels, TorchKernels
+from lightmatch_ros.core.engine.product import cpu_multiplies_bf16
+from lightmatch_ros.core.lightglue import LightGlue
+
+log = logging.getLogger(__name__)
+
+
+def create_engine(
+    network: LightGlue, device: torch.device, kind: str = "auto", precision: Precision | None = None
+) -> Engine:
+    """Builds an engine for a network, which is moved to the device.
+
+    Args:
+        network: loaded weights.
+        device: where it runs.
+        kind: "eager", the reference in float32; "compiled", the fastest for the device; "auto", the same.
+        precision: None for the one that the device is fast in.
+    """
+    network = network.to(device)
+    if kind == "eager":
+        return EagerEngine(network)
+    if device.type == "cpu":
+        chosen = precision or default_precision(device)
+        return CpuEngine(network, chosen, cpu_kernels(chosen, network.architecture.head_dim))
+    return EagerEngine(network)
+
+
+def default_precision(device: torch.device) -> Precision:
+    """Returns the precision that a device is fast in."""
+    return Precision.BF16 if device.type == "cuda" or cpu_multiplies_bf16() else Precision.FP32
+
+
+@functools.cache
+def cpu_kernels(precision: Precision, head_dim: int) -> Kernels:
+    """Returns the C++ kernels, or torch's where those cannot be had; the log says why."""
+    try:
+        return native.load_kernels(precision, head_dim)
+    except native.NativeBuildError as reason:
+        log.warning("matching runs on torch's kernels, which are slower: %s", reason)
+        return TorchKernels()
