@@ -7,6 +7,7 @@ from __future__ import annotations
 import torch
 
 from lightmatch_ros.core.config import MatcherConfig
+from lightmatch_ros.core.engine.interface import Precision
 from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.features.base import Extractor
 from lightmatch_ros.core.features.sift import SiftExtractor
@@ -16,13 +17,19 @@ __all__ = ["Extractor", "SiftExtractor", "create_extractor"]
 
 
 def create_extractor(
-    config: MatcherConfig, device: torch.device, *, download: bool = True, progress: Progress | None = None
+    config: MatcherConfig,
+    device: torch.device,
+    *,
+    precision: Precision = Precision.FP32,
+    download: bool = True,
+    progress: Progress | None = None,
 ) -> Extractor:
     """Builds the extractor that the configuration asks for.
 
     Args:
         config: its features, max_keypoints and resize count.
         device: where networks run and descriptors go.
+        precision: of the networks' convolutions; keypoints' places do not depend on it.
         download: fetch weights that are not on this machine.
         progress: told how a download gets on.
 
@@ -41,7 +48,7 @@ def create_extractor(
     if config.features == "xfeat":
         from lightmatch_ros.core.features.xfeat import XFeatExtractor
 
-        return XFeatExtractor(tensors, device, budget, resize)
+        return XFeatExtractor(tensors, device, budget, resize, precision=precision)
     from lightmatch_ros.core.features.aliked import AlikedExtractor
 
     return AlikedExtractor(config.features, tensors, device, budget, resize)

@@ -63,7 +63,8 @@ class AlikedExtractor(ResizingExtractor):
             return self._describe(feature_map, positions[torch.from_numpy(chosen).to(self._device)])
 
         last_pixel = np.array(size, np.float32) - 1
-        return Detection((table[:, :2] + 1) / 2 * last_pixel, table[:, 2], describe)
+        pixels = ((table[:, :2] + 1) / 2 * last_pixel).astype(np.float32)
+        return Detection(pixels, table[:, 2], describe)
 
     @torch.inference_mode()
     def _run(self, image: ByteArray) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,16 +7,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from kornia.feature import XFeat
+import torch.nn.functional as F
+from kornia.feature.xfeat import InterpolateSparse2d, XFeatModel
 from torch import Tensor
 
+from lightmatch_ros.core.engine.interface import Precision
+from lightmatch_ros.core.engine.product import DTYPE
 from lightmatch_ros.core.features.base import Detection, ResizingExtractor
+from lightmatch_ros.core.features.maxima import strict_maxima
+from lightmatch_ros.core.features.xfeat_network import DenseMaps, XFeatNetwork
 from lightmatch_ros.core.image import Size, resample, shrunk_size
 from lightmatch_ros.core.types import ByteArray, IndexArray
 from lightmatch_ros.core.weights import load_into
 
-# What the network's input sides are multiples of; kornia would resize other images itself, and report keypoints as
-# i * s where the pixel's centre is at (i + .5) * s - .5.
+# Smallest probability of a keypoint; the authors' default.
+DETECTION_THRESHOLD = 0.05
+
+# What the network's input sides are multiples of.
 SIDE_MULTIPLE = 32
 
 # The dense matcher's refinement, which sparse features do not run and some exports lack.
@@ -29,13 +36,15 @@ _MAY_BE_MISSING = r".*\.num_batches_tracked"
 class XFeatExtractor(ResizingExtractor):
     """XFeat, sparse; it sees the mean of the channels. Not thread-safe.
 
-    Source: Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024.
+    Source: Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024. Keypoints,
+    scores and descriptors are those of kornia's `XFeat.detectAndCompute`.
 
     Args:
         tensors: the network's weights, by official key.
         device: where the network runs.
         max_keypoints: most keypoints of an image.
         resize: longer side that images are shrunk to, pixels; 0 = as they are.
+        precision: of the descriptors' convolutions; keypoints' places do not depend on it.
 
     Raises:
         WeightsError: tensors that do not fit, by name.
@@ -45,32 +54,58 @@ class XFeatExtractor(ResizingExtractor):
     descriptor_dim = 64
 
     def __init__(
-        self, tensors: Mapping[str, Tensor], device: torch.device, max_keypoints: int, resize: int = 0
+        self,
+        tensors: Mapping[str, Tensor],
+        device: torch.device,
+        max_keypoints: int,
+        resize: int = 0,
+        *,
+        precision: Precision = Precision.FP32,
     ) -> None:
         super().__init__(device, max_keypoints, resize)
-        self._model = XFeat()
-        del self._model.net.fine_matcher  # else its random weights would stay
+        model = XFeatModel()
+        del model.fine_matcher  # else its random weights would stay
         used = {key: value for key, value in tensors.items() if not key.startswith(_UNUSED)}
-        load_into(self._model.net, used, may_be_missing=_MAY_BE_MISSING)
-        self._model.to(device).eval()
-
-    def _detect(self, image: ByteArray, size: Size, *, masked: bool) -> Detection:
-        budget = size[0] * size[1] if masked else self._max_keypoints
-        found = self._model.detectAndCompute(self._upload(resample(image, size)), top_k=budget)[0]
-        # sync: the one transfer of keypoints and scores
-        table = torch.cat([found["keypoints"], found["scores"][:, None]], dim=1).cpu().numpy()  # (M, 3)
-
-        def describe(chosen: IndexArray) -> Tensor:
-            return torch.index_select(found["descriptors"], 0, torch.from_numpy(chosen).to(self._device))
-
-        return Detection(table[:, :2], table[:, 2], describe)
+        load_into(model, used, may_be_missing=_MAY_BE_MISSING)
+        self._network = XFeatNetwork(model.to(device).eval(), DTYPE[precision])
+        self._at = {mode: InterpolateSparse2d(mode) for mode in ("bilinear", "bicubic")}
 
     def _working_size(self, original: Size) -> Size:
         """The shrunk size with both sides rounded down to the multiple, not below one of it."""
         width, height = shrunk_size(original, self._resize)
         return max(1, width // SIDE_MULTIPLE) * SIDE_MULTIPLE, max(1, height // SIDE_MULTIPLE) * SIDE_MULTIPLE
 
+    @torch.inference_mode()
+    def _detect(self, image: ByteArray, size: Size, *, masked: bool) -> Detection:
+        maps = self._network(self._upload(resample(image, size)))
+        x, y = strict_maxima(maps.keypoints, DETECTION_THRESHOLD)
+        positions = torch.stack([x, y], dim=1).float()  # (M, 2)
+        reliability = self._sample("bilinear", maps.reliability, positions, size)[:, 0]
+        scores = maps.keypoints[y, x] * reliability  # (M,)
+        # sync: the one transfer of keypoints and scores
+        table = torch.cat([positions, scores[:, None]], dim=1).cpu().numpy()  # (M, 3)
+
+        def describe(chosen: IndexArray) -> Tensor:
+            return self._describe(maps, positions[torch.from_numpy(chosen).to(self._device)], size)
+
+        return Detection(table[:, :2], table[:, 2], describe)
+
+    def _describe(self, maps: DenseMaps, positions: Tensor, size: Size) -> Tensor:
+        """Returns descriptors (M, 64) at positions (M, 2)."""
+        with torch.inference_mode():
+            descriptors = self._sample("bicubic", maps.descriptors, positions, size)
+        # Divided outside inference mode: an ordinary tensor, which training can use.
+        return F.normalize(descriptors, dim=1).contiguous()
+
+    def _sample(self, mode: str, dense: Tensor, positions: Tensor, size: Size) -> Tensor:
+        """Returns the values (M, D) of a dense map (1, D, H/8, W/8) at pixels (M, 2) of an image of ``size``."""
+        if len(positions) == 0:
+            return dense.new_empty(0, dense.shape[1])
+        sampled: Tensor = self._at[mode](dense, positions[None], H=size[1], W=size[0])  # (1, M, D)
+        return sampled[0]
+
     def _upload(self, image: ByteArray) -> Tensor:
-        """(H, W) or (H, W, 3) bytes to (1, C, H, W) float in [0, 1] on the device."""
+        """(H, W) or (H, W, 3) bytes to the channels' mean, (1, 1, H, W) float in [0, 1] on the device."""
         pixels = torch.tensor(image, device=self._device).reshape(*image.shape[:2], -1)  # (H, W, C)
-        return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
+        total = pixels.sum(dim=2, dtype=torch.int32)
+        return total[None, None].float() / (255 * pixels.shape[2])
