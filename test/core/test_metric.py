@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from two_view_scenes import (
     CAMERA,
+    CONFIG,
     SIZE,
     K,
     as_matches,
@@ -16,12 +17,11 @@ from two_view_scenes import (
     rotation_xyz,
 )
 
-from lightmatch_ros.core.config import GeometryConfig
 from lightmatch_ros.core.errors import CalibrationError
 from lightmatch_ros.core.geometry import PoseModel, Reason, estimate_two_view
 from lightmatch_ros.core.geometry.metric import depth_at
 
-CONFIG = GeometryConfig()
+T_METRES = pose(rotation_xyz(3, -8, 5), (0.3, 0.1, -0.2))
 PLANES = [(0.3, 0.1, 1.0, 4.0), (-0.4, 0.2, 1.0, 5.0)]  # a x + b y + c z = d: the nearer one is seen
 
 
@@ -46,15 +46,18 @@ def scene(T_0_from_1, noise_px=0.3, outliers=0.3, count=300, seed=0):
     return as_matches(points0, points1, rng.uniform(0.1, 1, count)), depth_image()
 
 
+def estimate_pose(matches, depth):
+    return estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=depth).pose
+
+
 @pytest.mark.parametrize("outliers", [0.0, 0.3, 0.6])
 def test_pose_in_metres(outliers):
-    T = pose(rotation_xyz(3, -8, 5), (0.3, 0.1, -0.2))
-    matches, depth = scene(T, outliers=outliers)
-    estimate = estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=depth).pose
+    matches, depth = scene(T_METRES, outliers=outliers)
+    estimate = estimate_pose(matches, depth)
     assert estimate.valid and estimate.rotation_valid and estimate.metric
     assert estimate.model is PoseModel.PNP and estimate.reason is Reason.NONE
-    assert np.linalg.norm(estimate.T_0_from_1[:3, 3] - T[:3, 3]) < 0.02
-    assert rotation_error_deg(estimate.T_0_from_1[:3, :3], T[:3, :3]) < 0.15
+    assert np.linalg.norm(estimate.T_0_from_1[:3, 3] - T_METRES[:3, 3]) < 0.02
+    assert rotation_error_deg(estimate.T_0_from_1[:3, :3], T_METRES[:3, :3]) < 0.15
     assert estimate.inliers.sum() > 0.85 * (1 - outliers) * 300
     assert estimate.num_inliers_e > 0 and np.isfinite(estimate.E).all()
     assert np.sqrt(np.diag(estimate.covariance)[:3]).max() < 0.02
@@ -64,61 +67,57 @@ def test_pose_in_metres(outliers):
 def test_depth_makes_a_rotation_valid(t):
     T = pose(rotation_xyz(1, 6, -2), t)
     matches, depth = scene(T)
-    assert not estimate_two_view(matches, CAMERA, CAMERA, CONFIG).pose.valid
-    estimate = estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=depth).pose
+    assert not estimate_pose(matches, None).valid
+    estimate = estimate_pose(matches, depth)
     assert estimate.valid and estimate.metric
     assert np.linalg.norm(estimate.T_0_from_1[:3, 3] - t) < 0.01
 
 
 def test_exact_matches():
-    T = pose(rotation_xyz(3, -8, 5), (0.3, 0.1, -0.2))
-    matches, depth = scene(T, noise_px=0.0, outliers=0.0)
+    matches, depth = scene(T_METRES, noise_px=0.0, outliers=0.0)
     # The depth of the nearest pixel, not of the point, is what limits the accuracy.
-    estimate = estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=depth).pose
-    np.testing.assert_allclose(estimate.T_0_from_1, T, atol=2e-3)
+    estimate = estimate_pose(matches, depth)
+    np.testing.assert_allclose(estimate.T_0_from_1, T_METRES, atol=2e-3)
 
 
 @pytest.mark.parametrize("fill", [0.0, np.nan])
 def test_without_depth_the_pose_is_monocular(fill):
-    T = pose(rotation_xyz(3, -8, 5), (0.3, 0.1, -0.2))
-    drawn = make(T, noise_px=0.3)
+    drawn = make(T_METRES, noise_px=0.3)
     depth = np.full(SIZE[::-1], fill, np.float32)
-    estimate = estimate_two_view(drawn.matches, CAMERA, CAMERA, CONFIG, depth0=depth).pose
+    estimate = estimate_pose(drawn.matches, depth)
     assert estimate.valid and not estimate.metric and estimate.model is PoseModel.ESSENTIAL
     assert direction_error_deg(estimate.T_0_from_1[:3, 3], drawn.direction) < 2
 
 
 def test_few_depths_do_not_serve():
-    T = pose(rotation_xyz(3, -8, 5), (0.3, 0.1, -0.2))
-    matches, depth = scene(T, count=200)
+    matches, depth = scene(T_METRES, count=200)
     sparse = np.where(np.arange(SIZE[0]) < 20, depth, 0).astype(np.float32)
-    assert not estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=sparse).pose.metric
+    assert not estimate_pose(matches, sparse).metric
 
 
 def test_wrong_depth_agrees_with_no_pose():
-    T = pose(rotation_xyz(3, -8, 5), (0.3, 0.1, -0.2))
-    matches, _ = scene(T)
+    matches, _ = scene(T_METRES)
     noise = np.random.default_rng(0).uniform(1, 100, SIZE[::-1]).astype(np.float32)
-    assert not estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=noise).pose.metric
+    assert not estimate_pose(matches, noise).metric
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
 def test_too_few_matches(count):
     matches, depth = scene(pose(np.eye(3), (0.1, 0, 0)), count=count)
-    estimate = estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=depth).pose
+    estimate = estimate_pose(matches, depth)
     assert not estimate.valid and estimate.reason is Reason.TOO_FEW_MATCHES
 
 
 def test_matches_on_a_line_do_not_serve():
     points = np.column_stack((np.linspace(50, 600, 60), np.full(60, 240.0)))
     matches = as_matches(points, points + np.array([8.0, 0.0]))
-    estimate = estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=depth_image()).pose
+    estimate = estimate_pose(matches, depth_image())
     assert not estimate.valid
 
 
 def test_same_input_same_output():
-    matches, depth = scene(pose(rotation_xyz(3, -8, 5), (0.3, 0.1, -0.2)))
-    first, second = (estimate_two_view(matches, CAMERA, CAMERA, CONFIG, depth0=depth).pose for _ in range(2))
+    matches, depth = scene(T_METRES)
+    first, second = (estimate_pose(matches, depth) for _ in range(2))
     np.testing.assert_array_equal(first.T_0_from_1, second.T_0_from_1)
     np.testing.assert_array_equal(first.covariance, second.covariance)
 

@@ -8,13 +8,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from lightmatch_ros.core.camera import CameraModel
+from lightmatch_ros.core.config import GeometryConfig
+from lightmatch_ros.core.geometry import Reason, estimate_two_view
 from lightmatch_ros.core.types import Matches
 
 SIZE = (640, 480)
 K = np.array([[520.0, 0.0, 319.5], [0.0, 520.0, 239.5], [0.0, 0.0, 1.0]])
 CAMERA = CameraModel.from_matrix(K, SIZE)
+CONFIG = GeometryConfig()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +60,10 @@ def pose(R: np.ndarray, t: tuple[float, float, float]) -> np.ndarray:
     T = np.eye(4)
     T[:3, :3], T[:3, 3] = R, t
     return T
+
+
+T_GENERAL = pose(rotation_xyz(3, -8, 5), (0.5, 0.1, 0.2))
+PLANE = (0.1, 0.2, 1.0, 6.0)
 
 
 def make(
@@ -118,6 +126,31 @@ def rotation_error_deg(R: np.ndarray, R_true: np.ndarray) -> float:
 def direction_error_deg(t: np.ndarray, t_true: np.ndarray) -> float:
     """Angle between two directions, degrees; opposite ones are 180 apart."""
     return math.degrees(math.atan2(np.linalg.norm(np.cross(t, t_true)), float(t @ t_true)))
+
+
+def estimate(scene, camera0=CAMERA, camera1=CAMERA, **more):
+    """The estimate for a scene, with the default configuration."""
+    return estimate_two_view(scene.matches, camera0, camera1, CONFIG, **more)
+
+
+def assert_pose(result, scene, rotation_deg=0.3, direction_deg=2.0):
+    """Holds where the pose is valid and close to the true one, of unit translation."""
+    found = result.pose
+    assert found.valid and found.rotation_valid and found.reason is Reason.NONE and not found.metric
+    T = found.T_0_from_1
+    assert rotation_error_deg(T[:3, :3], scene.T_0_from_1[:3, :3]) < rotation_deg
+    assert direction_error_deg(T[:3, 3], scene.direction) < direction_deg
+    assert np.linalg.norm(T[:3, 3]) == pytest.approx(1.0)
+    assert T[3].tolist() == [0, 0, 0, 1]
+
+
+def assert_rotation_only(result, scene, reasons, rotation_deg=0.15):
+    """Holds where the rotation alone is valid, close to the true one, for one of the reasons."""
+    found = result.pose
+    assert not found.valid and found.rotation_valid and found.reason in reasons
+    assert rotation_error_deg(found.T_0_from_1[:3, :3], scene.T_0_from_1[:3, :3]) < rotation_deg
+    assert not found.T_0_from_1[:3, 3].any()
+    assert found.covariance_valid and np.diag(found.covariance)[:3].min() == 1e6
 
 
 def _to_camera_1(T_0_from_1: np.ndarray, points: np.ndarray) -> np.ndarray:
