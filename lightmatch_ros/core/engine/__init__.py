@@ -4,6 +4,6 @@
 
 from lightmatch_ros.core.engine.interface import Engine, Precision, Prepared
 from lightmatch_ros.core.engine.select import create_engine
-from lightmatch_ros.core.engine.tune import Tuning, tune, untuned
+from lightmatch_ros.core.engine.tuning import Tuning, tune, untuned
 
 __all__ = ["Engine", "Precision", "Prepared", "Tuning", "create_engine", "tune", "untuned"]
