@@ -55,8 +55,8 @@ def _by_length(q: Tensor, k: Tensor, v: Tensor, count_q: Tensor, count_k: Tensor
     width = q.shape[1]
     bounds_q, _ = slot_bounds(count_q, width)
     bounds_k, lengths_k = slot_bounds(count_k, width)
-    rows = [x.reshape(-1, *x.shape[2:]) for x in (q, k, v)]  # (S W, H, C)
-    out = _varlen_attention(*rows, bounds_q, bounds_k, width, width, scale=1.0, seqused_k=lengths_k)
+    q_rows, k_rows, v_rows = (x.flatten(0, 1) for x in (q, k, v))  # (S W, H, C)
+    out = _varlen_attention(q_rows, k_rows, v_rows, bounds_q, bounds_k, width, width, scale=1.0, seqused_k=lengths_k)
     assert isinstance(out, Tensor)  # for the type checker: a tuple comes only where asked for
     return out.view(q.shape)
 

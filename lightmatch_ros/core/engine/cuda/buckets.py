@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 lightmatch_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Which fixed shapes a match runs in: capacities, widths within a capacity, pairs in a launch. Host side, no tensors."""
+"""Which fixed shapes a match runs in: capacities, widths within a capacity, pairs in a launch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from lightmatch_ros.core.errors import ConfigurationError
 
-# Largest first halving stops here: below, a layer is bound by the number of its kernels, not by their rows (guess).
+# A capacity, its half and its quarter: below, a layer is bound by the number of its kernels, not by rows (guess).
 MAX_WIDTHS = 3
 
 

@@ -71,5 +71,7 @@ def _compact(state: State, x: Tensor, keep: Tensor) -> Tensor:
     for values in (state.encoding, state.kept):
         rows = values[:, :, :width]
         rows.copy_(take_rows(rows.flatten(0, 1), source).view(rows.shape))
-    state.answer.counts.copy_(counts.view(batch, 2))
+    # A pair that has ended may have more points than this width.
+    left = torch.where(state.running.unsqueeze(1), counts.view(batch, 2), state.answer.counts)
+    state.answer.counts.copy_(left)
     return take_rows(x.flatten(0, 1), source).view(x.shape)

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong on a device, as the package's own errors.
 
-    LightmatchError
-    +-- ConfigurationError
-    |   +-- DeviceError
-    |       +-- DeviceLostError     the device no longer answers: the process has to start again
-    +-- InputError
-        +-- DeviceMemoryError       no memory for this many points: fewer may do
+LightmatchError
++-- ConfigurationError
+|   +-- DeviceError
+|       +-- DeviceLostError     the device no longer answers: the process has to start again
++-- InputError
+    +-- DeviceMemoryError       no memory for this many points: fewer may do
 """
 
 from __future__ import annotations
@@ -41,12 +41,23 @@ def device_errors(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise DeviceMemoryError(f"out of device memory while {doing}: {_first_line(error)}") from error
     except RuntimeError as error:
+        no_memory = _no_memory(error)
+        if no_memory is not None:
+            raise DeviceMemoryError(f"out of device memory while {doing}: {_first_line(no_memory)}") from error
         if "CUDA error" not in str(error):
             raise
         raise DeviceLostError(f"CUDA device lost while {doing}, restart the process: {_first_line(error)}") from error
+
+
+def _no_memory(error: BaseException | None) -> BaseException | None:
+    """Finds the lack of memory behind an error: ending a capture that ran out of it raises another.
+
+    The libraries that torch calls report theirs as a status, such as CUBLAS_STATUS_ALLOC_FAILED.
+    """
+    while error is not None and not (isinstance(error, torch.OutOfMemoryError) or "ALLOC_FAILED" in str(error)):
+        error = error.__context__
+    return error
 
 
 def _first_line(error: BaseException) -> str:

@@ -68,7 +68,7 @@ class Block:
 
     def _heads(self, states: Tensor, parts: int) -> tuple[Tensor, ...]:
         projected = F.linear(states, self._project.weight, self._project.bias)
-        return projected.unflatten(-1, (parts, self._num_heads, -1)).unbind(2)  # each (S, W, H, C)
+        return projected.view(*states.shape[:2], parts, self._num_heads, -1).unbind(2)  # each (S, W, H, C)
 
     def _updated(self, x: Tensor, states: Tensor, context: Tensor) -> Tensor:
         joined = torch.cat([states, context.flatten(2)], -1)
@@ -79,7 +79,7 @@ class Block:
 
 def swap(x: Tensor) -> Tensor:
     """Exchanges images 2 p and 2 p + 1 of (S, ...)."""
-    return x.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+    return x.view(-1, 2, *x.shape[1:]).flip(1).flatten(0, 1)
 
 
 class Layers:

@@ -20,7 +20,8 @@ from lightmatch_ros.core.engine.cuda import assignment, decisions
 from lightmatch_ros.core.engine.cuda.assignment import Heads
 from lightmatch_ros.core.engine.cuda.layers import Layers, rotary
 from lightmatch_ros.core.engine.cuda.state import State
-from lightmatch_ros.core.lightglue import LightGlue
+from lightmatch_ros.core.errors import ConfigurationError
+from lightmatch_ros.core.lightglue import LightGlue, Points
 from lightmatch_ros.core.lightglue.adaptive import confidence_threshold
 
 
@@ -103,9 +104,9 @@ class PrepareProgram:
 
     Attributes:
         keypoints (C, 2), descriptors (C, input_dim), scales (C,), orientations (C,): inputs, float32.
-        request: input, (3,) float32: number of points, width and height of the image.
-        x: output, (C, D) float32.
-        encoding: output, (C, 2 head_dim), see `State`.
+        request: (3,) float32: number of points, width and height of the image.
+        x: (C, D) float32, the output.
+        encoding: (C, 2 head_dim), the output, see `State`.
 
     Args:
         network: on the device.
@@ -125,6 +126,25 @@ class PrepareProgram:
         self.encoding = torch.zeros(capacity, 2 * a.head_dim, dtype=dtype, device=device)
         self._network = network
         self._block = layers.self_blocks[0]
+
+    def load(self, points: Points) -> None:
+        """Fills in the inputs; the rest of each keeps what an earlier image left.
+
+        Raises:
+            ConfigurationError: scales or orientations are wanted and absent.
+        """
+        count = len(points)
+        self.keypoints[:count].copy_(points.keypoints)
+        self.descriptors[:count].copy_(points.descriptors)
+        if self._network.architecture.scale_orientation:
+            if points.scales is None or points.orientations is None:
+                raise ConfigurationError(
+                    "features without scale and orientation, wanted both: these weights encode them"
+                )
+            self.scales[:count].copy_(points.scales)
+            self.orientations[:count].copy_(points.orientations)
+        for place, number in enumerate((count, *points.size)):
+            self.request[place].fill_(number)  # a kernel's argument: no copy from the host, nothing to wait for
 
     def run(self) -> None:
         """Computes the outputs."""

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who decides, without waiting, which steps of a match run: the device itself, or a host that is one layer behind.
 
-- `conditional_graph`: one graph for the whole match, each layer once for each width under a condition that the device
+- `Whole`: one graph for the whole match, each layer once for each width under a condition that the device
   reads (conditional nodes). The host launches once.
 - `LaunchAhead`, where torch has no conditional nodes: one graph for each layer and width. The host launches layer
   i + 1 before it knows what layer i decided, and reads that while layer i + 1 runs: too much by one layer at most,
   which then changes nothing, and never too narrow, since points only get fewer.
 
-Both are written against two functions, ``capture`` and ``branch``, that have a form for CUDA (`graphs`) and one for the
-host.
+Both are written against functions, ``capture`` and ``branch``, that have a form for CUDA (see `graphs`) and one for
+the host.
 """
 
 from __future__ import annotations
@@ -86,12 +86,15 @@ class LaunchAhead:
         ]
         self._assign = [capture(functools.partial(self._end, program, level)) for level in levels]
         self._reader = reader
+        self._alone = len(program.state.running) == 1
 
     def run(self, level: int, adaptive: bool) -> None:
         """See `Schedule.run`."""
         self._begin()
         if adaptive:
-            level = launch_ahead(len(self._layers), level, self._launch, self._reader)
+            last = launch_ahead(len(self._layers), level, self._launch, self._reader)
+            # A pair that ended before the others may have more points than those.
+            level = last if self._alone else level
         else:
             for layer in self._layers:
                 layer[level]()
@@ -116,10 +119,8 @@ def launch_ahead(n_layers: int, level: int, launch: Callable[[int, int], None], 
         reader: of the flags that layers write for the step after them.
 
     Returns:
-        A level that holds the points that are left of pairs that were running when last looked at, and of those that
-        had ended: no narrower than any layer was launched at.
+        The level of the last layer launched that was wanted: it holds the points left of all pairs that ended last.
     """
-    widest = level
     for i in range(n_layers):
         launch(i, level)
         if i + 1 < n_layers:
@@ -129,12 +130,7 @@ def launch_ahead(n_layers: int, level: int, launch: Callable[[int, int], None], 
             if not any(flags):
                 break
             level = flags.index(True)
-    return widest
-
-
-def host_capture(body: Body) -> Body:
-    """Captures nothing: replaying calls the body."""
-    return body
+    return level
 
 
 def host_branch(condition: Tensor, body: Body) -> None:

@@ -106,7 +106,7 @@ class Answer:
     def allocate(cls, batch: int, capacity: int, device: torch.device) -> Answer:
         """Returns an empty answer."""
         words = torch.zeros(answer_shape(batch, capacity), dtype=torch.int32, device=device)
-        rows = words[:, HEADER:].unflatten(1, (ROW_FIELDS, capacity))
+        rows = words[:, HEADER:].view(batch, ROW_FIELDS, capacity)
         return cls(
             words, words[:, 0], words[:, 1:HEADER], rows[:, 0], rows[:, 1], rows[:, 2].view(torch.float32), rows[:, 3:]
         )

@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: 2026 lightmatch_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""LightGlue on CUDA: captured programs for buckets of point counts, depth and width decided on the device.
+
+Not yet measured on a GPU. On a CPU the same programs run uncaptured, which is what the tests compare with the
+reference network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from lightmatch_ros.core.engine.cuda.buckets import Buckets, Launch, plan
+from lightmatch_ros.core.engine.cuda.errors import DeviceMemoryError, device_errors
+from lightmatch_ros.core.engine.cuda.runners import Collect, CudaPrepared, Factory, MatchRunner, PrepareRunner
+from lightmatch_ros.core.engine.interface import Precision, Prepared, own
+from lightmatch_ros.core.engine.random_points import random_points
+from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points
+from lightmatch_ros.core.lightglue.adaptive import FULL
+from lightmatch_ros.core.lightglue.network import check_adaptivity, no_matches
+
+log = logging.getLogger(__name__)
+
+# Answers under way at once: as many as a program has slots.
+MAX_PENDING = 2
+
+
+class CudaEngine:
+    """Runs LightGlue on a CUDA device (or, uncaptured, on a CPU). Not thread-safe; runs on the current stream.
+
+    A match waits once, for the copy of its answer; where torch lacks conditional graph nodes, the host also reads each
+    layer's decisions while the next layer runs. Answers are on the CPU. Pairs above the last bucket run in the
+    reference network, eager and in float32, which waits at every layer. A bucket that `warm_up` was not told of is
+    captured when it is first needed.
+
+    Args:
+        network: loaded weights, on the device.
+        precision: of the products with weights and in the attention; states, decisions and assignment are float32.
+        buckets: capacities to capture.
+        batches: pairs to capture for, ascending; other numbers are put together from these.
+        conditional: use conditional graph nodes; None = where torch has them.
+    """
+
+    name = "compiled"
+
+    def __init__(
+        self,
+        network: LightGlue,
+        precision: Precision,
+        buckets: Buckets | None = None,
+        batches: Sequence[int] = (1, 2, 4),
+        conditional: bool | None = None,
+    ) -> None:
+        self.precision = precision
+        self._network = network
+        self._device = next(network.parameters()).device
+        self._buckets = buckets or Buckets()
+        self._batches = tuple(batches)
+        with device_errors("loading the weights"):
+            self._factory = Factory(network, precision, conditional)
+        self._matchers: dict[tuple[int, int], MatchRunner] = {}
+        self._preparers: dict[int, PrepareRunner] = {}
+
+    @property
+    def compilations(self) -> int:
+        """Captures so far."""
+        return self._factory.captures
+
+    @property
+    def max_keypoints(self) -> int:
+        """Points of an image that fit the last bucket; less than asked for where memory ran out in `warm_up`."""
+        return self._buckets.largest
+
+    @torch.inference_mode()
+    def prepare(self, images: Sequence[Points]) -> list[Prepared]:
+        """See `Engine.prepare`: input projection, positional encoding and the first self-attention.
+
+        Raises:
+            DeviceMemoryError: no memory; fewer points may do.
+            DeviceLostError: the device no longer answers.
+        """
+        with self._on_device("preparing an image"):
+            return [self._prepare(points) for points in images]
+
+    @torch.inference_mode()
+    def match(
+        self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
+    ) -> list[NetworkOutput]:
+        """See `Engine.match`.
+
+        Raises:
+            DeviceMemoryError: no memory; fewer points may do.
+            DeviceLostError: the device no longer answers.
+        """
+        check_adaptivity(adaptivity, self._network.architecture)
+        mine = [(own(CudaPrepared, image0), own(CudaPrepared, image1)) for image0, image1 in pairs]
+        with self._on_device("matching"):
+            return self._match(mine, adaptivity, filter_threshold)
+
+    @torch.inference_mode()
+    def warm_up(self, counts: Sequence[int]) -> float:
+        """See `Engine.warm_up`; captures every bucket up to the largest count.
+
+        Where memory does not suffice, the last bucket is halved with a warning until it does.
+
+        Raises:
+            DeviceMemoryError: no memory for the smallest bucket either.
+            DeviceLostError: the device no longer answers.
+        """
+        started = time.perf_counter()
+        with self._on_device("warming up"):
+            self._with_fewer_points(lambda: self._warm(counts))
+            if self._device.type == "cuda":
+                torch.cuda.synchronize()  # sync: warm-up ends when the device is done
+        return time.perf_counter() - started
+
+    def _warm(self, counts: Sequence[int]) -> None:
+        for capacity in self._buckets.up_to(max(counts, default=0)):
+            self._preparer(capacity)
+            for batch in self._batches:
+                self._matcher(Launch(capacity, batch, ()))
+        for count in (count for count in counts if count <= self._buckets.largest):
+            image = self._prepare(random_points(self._network.architecture, count, self._device))
+            for batch in self._batches:
+                self._match([(image, image)] * batch, FULL, 0.1)
+
+    def _with_fewer_points(self, action: Callable[[], None]) -> None:
+        while True:
+            try:
+                with device_errors("warming up"):
+                    return action()
+            except DeviceMemoryError as error:
+                if self._buckets.largest < 2 * self._buckets.capacities[0]:
+                    raise
+                self._drop_programs()
+                self._buckets = self._buckets.halved()
+                log.warning("%s; going on with at most %d keypoints", error, self._buckets.largest)
+
+    def _drop_programs(self) -> None:
+        self._matchers.clear()
+        self._preparers.clear()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    @contextlib.contextmanager
+    def _on_device(self, doing: str) -> Iterator[None]:
+        current = torch.cuda.device(self._device) if self._device.type == "cuda" else contextlib.nullcontext()
+        with device_errors(doing), current:
+            yield
+
+    def _preparer(self, capacity: int) -> PrepareRunner:
+        if capacity not in self._preparers:
+            self._preparers[capacity] = self._factory.preparer(capacity)
+        return self._preparers[capacity]
+
+    def _matcher(self, launch: Launch) -> MatchRunner:
+        key = launch.capacity, launch.batch
+        if key not in self._matchers:
+            self._matchers[key] = self._factory.matcher(launch.batch, self._buckets.widths(launch.capacity))
+        return self._matchers[key]
+
+    def _prepare(self, points: Points) -> CudaPrepared:
+        capacity = self._buckets.fit(len(points)) if len(points) else None
+        return self._factory.empty(points) if capacity is None else self._preparer(capacity).run(points)
+
+    def _match(
+        self, pairs: Sequence[tuple[CudaPrepared, CudaPrepared]], adaptivity: Adaptivity, filter_threshold: float
+    ) -> list[NetworkOutput]:
+        counts = [(len(image0), len(image1)) for image0, image1 in pairs]
+        todo = plan(counts, self._buckets, self._batches)
+        outputs = {p: no_matches(*counts[p], self._network.architecture, torch.device("cpu")) for p in todo.empty}
+        # First all runners: one that has to be captured takes the device for itself.
+        runners = [self._matcher(launch) for launch in todo.launches]
+        pending: deque[tuple[Launch, Collect]] = deque()
+        for launch, runner in zip(todo.launches, runners, strict=True):
+            if len(pending) == MAX_PENDING:
+                _collect(pending, outputs)
+            pending.append((launch, runner.start([pairs[p] for p in launch.members], adaptivity, filter_threshold)))
+        while pending:
+            _collect(pending, outputs)
+        for p in todo.too_large:
+            outputs[p] = self._reference(pairs[p], adaptivity, filter_threshold)
+        return [outputs[p] for p in range(len(pairs))]
+
+    def _reference(
+        self, pair: tuple[CudaPrepared, CudaPrepared], adaptivity: Adaptivity, filter_threshold: float
+    ) -> NetworkOutput:
+        out = self._network(pair[0].points, pair[1].points, adaptivity, filter_threshold)
+        return NetworkOutput(
+            out.indices0.cpu(),
+            out.indices1.cpu(),
+            out.scores.cpu(),
+            out.stop_layer,
+            out.num_kept,
+            out.layers0.cpu(),
+            out.layers1.cpu(),
+        )
+
+
+def _collect(pending: deque[tuple[Launch, Collect]], outputs: dict[int, NetworkOutput]) -> None:
+    """Waits for the oldest launch's answers."""
+    launch, collect = pending.popleft()
+    outputs.update(zip(launch.members, collect(), strict=True))
