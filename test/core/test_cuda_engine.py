@@ -119,6 +119,20 @@ def test_batches_give_what_pairs_alone_give(conditional, counts, adaptivity):
         assert_same(out, network(*pair, settings_, 0.01))
 
 
+@pytest.mark.parametrize("conditional", [True, False])
+def test_pair_that_ends_early_keeps_its_points_while_a_smaller_one_runs(conditional):
+    """Both share a launch; the smaller one's layers run on rows that the larger one would not fit in."""
+    engine = CudaEngine(random_network(), Precision.FP32, Buckets((16, 64)), (2,), conditional)
+    network, adaptivity = network_of(engine), Adaptivity(0.7, 0.8)
+    pairs = [pair_of(network, 60, 50), pair_of(network, 17, 3, seed=43)]
+    outputs = run(engine, pairs, adaptivity)
+    references = [network(*pair, adaptivity, 0.01) for pair in pairs]
+    assert references[0].stop_layer + 2 <= references[1].stop_layer
+    assert references[0].indices0.max() > 32
+    for out, reference in zip(outputs, references):
+        assert_same(out, reference)
+
+
 def heads_that_say(confidence: float, matchability: float) -> LightGlue:
     network = random_network()
     for head in network.token_confidence:
