@@ -14,7 +14,7 @@ from lightmatch_ros import __version__
 from lightmatch_ros.core.errors import LightmatchError
 
 # Modules of this package; each has add_parser(subparsers), which sets `run` as the default of its parser.
-COMMANDS = ("match", "sequence", "eval", "weights", "demo")
+COMMANDS = ("match", "sequence", "eval", "bench", "weights", "demo")
 EXIT_ERROR = 2
 
 
