@@ -29,7 +29,7 @@ def create_extractor(
     Args:
         config: its features, max_keypoints and resize count.
         device: where networks run and descriptors go.
-        precision: of the networks' convolutions; keypoints' places do not depend on it.
+        precision: of XFeat's convolutions; keypoints' places do not depend on it. The others are float32 alone.
         download: fetch weights that are not on this machine.
         progress: told how a download gets on.
 

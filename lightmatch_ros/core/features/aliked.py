@@ -11,6 +11,8 @@ import torch
 from kornia.feature import ALIKED
 from torch import Tensor
 
+from lightmatch_ros.core.features.aliked_heads import Describer, detect
+from lightmatch_ros.core.features.aliked_network import AlikedNetwork, Pyramid
 from lightmatch_ros.core.features.base import Detection, ResizingExtractor
 from lightmatch_ros.core.image import Size, resample, to_rgb
 from lightmatch_ros.core.types import ByteArray, IndexArray
@@ -29,7 +31,8 @@ class AlikedExtractor(ResizingExtractor):
     """ALIKED. Not thread-safe.
 
     Source: Zhao et al., "ALIKED: A Lighter Keypoint and Descriptor Extraction Network via Deformable Transformation",
-    IEEE Transactions on Instrumentation and Measurement, 2023.
+    IEEE Transactions on Instrumentation and Measurement, 2023. Keypoints, scores and descriptors are those of
+    kornia's `ALIKED`, in a third of its time on a CPU.
 
     Args:
         variant: a key of `DESCRIPTOR_DIMS`.
@@ -48,36 +51,31 @@ class AlikedExtractor(ResizingExtractor):
         super().__init__(device, max_keypoints, resize)
         self.name = variant
         self.descriptor_dim = DESCRIPTOR_DIMS[variant]
-        self._model = ALIKED(variant, max_num_keypoints=-1, detection_threshold=DETECTION_THRESHOLD)
-        load_into(self._model, tensors, may_be_missing=_MAY_BE_MISSING)
-        self._model.to(device).eval()
-
-    def _detect(self, image: ByteArray, size: Size, *, masked: bool) -> Detection:
-        feature_map, positions, scores = self._run(to_rgb(resample(image, size)))
-        # sync: the one transfer of keypoints and scores
-        table = torch.cat([positions, scores[:, None]], dim=1).cpu().numpy()  # (M, 3)
-        if len(table) and table[:, 2].max() <= DETECTION_THRESHOLD:
-            table = table[:0]  # without any score above the threshold, kornia returns what exceeds the mean
-
-        def describe(chosen: IndexArray) -> Tensor:
-            return self._describe(feature_map, positions[torch.from_numpy(chosen).to(self._device)])
-
-        last_pixel = np.array(size, np.float32) - 1
-        pixels = ((table[:, :2] + 1) / 2 * last_pixel).astype(np.float32)
-        return Detection(pixels, table[:, 2], describe)
+        model = ALIKED(variant, detection_threshold=DETECTION_THRESHOLD)
+        load_into(model, tensors, may_be_missing=_MAY_BE_MISSING)
+        model.to(device).eval()
+        self._network = AlikedNetwork(model)
+        self._describer = Describer(model.desc_head)
 
     @torch.inference_mode()
-    def _run(self, image: ByteArray) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns features (1, D, H, W), positions (M, 2) with -1 and 1 on the border pixels' centres, scores (M,)."""
-        pixels = torch.tensor(image, device=self._device).permute(2, 0, 1).unsqueeze(0)  # (1, 3, H, W)
-        feature_map, score_map = self._model.extract_dense_map(pixels.float() / 255)
-        positions, scores, _ = self._model.dkd(score_map)
-        return feature_map, positions[0], scores[0]
+    def _detect(self, image: ByteArray, size: Size, *, masked: bool) -> Detection:
+        pixels = torch.tensor(to_rgb(resample(image, size)), device=self._device).permute(2, 0, 1)  # (3, H, W)
+        pyramid, score_map = self._network(pixels[None].float() / 255)
+        positions, scores = detect(score_map[0, 0], DETECTION_THRESHOLD)
+        # sync: the one transfer of keypoints and scores
+        table = torch.cat([positions, scores[:, None]], dim=1).cpu().numpy()  # (M, 3)
 
-    def _describe(self, feature_map: Tensor, positions: Tensor) -> Tensor:
+        def describe(chosen: IndexArray) -> Tensor:
+            return self._describe(pyramid, positions[torch.from_numpy(chosen).to(self._device)])
+
+        last_pixel = np.array(size, np.float32) - 1
+        keypoints = ((table[:, :2] + 1) / 2 * last_pixel).astype(np.float32)
+        return Detection(keypoints, table[:, 2], describe)
+
+    def _describe(self, pyramid: Pyramid, positions: Tensor) -> Tensor:
         """Returns descriptors (M, D) at positions (M, 2)."""
         if len(positions) == 0:
             return torch.empty(0, self.descriptor_dim, device=self._device)
         with torch.inference_mode():
-            descriptors, _ = self._model.desc_head(feature_map, [positions])
-        return torch.clone(descriptors[0])  # outside inference mode: an ordinary tensor, which training can use
+            descriptors = self._describer(pyramid, positions)
+        return torch.clone(descriptors)  # outside inference mode: an ordinary tensor, which training can use
