@@ -23,7 +23,7 @@ _TITLES = {
 
 
 def draw(path: Path, records: Sequence[Record], environment: Mapping[str, Json]) -> None:
-    """Writes a PNG: a panel for each part, medians with bars from quartile to quartile, p99 as a tick above.
+    """Writes a PNG: a panel for each part, medians with bars as long as the IQR, p99 as a tick above.
 
     Args:
         path: of the file; its folder is made where needed.
