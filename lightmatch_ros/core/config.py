@@ -40,12 +40,12 @@ class MatcherConfig:
     )
     engine: str = parameter(
         "auto",
-        "how LightGlue runs: compiled is the fastest for the device, eager the reference; auto = compiled",
+        "how the networks run: compiled is the fastest for the device, eager the reference; auto = compiled",
         choices=("auto", "compiled", "eager"),
     )
     precision: str = parameter(
         "auto",
-        "what the compiled engine multiplies in; auto = bf16 where that is faster",
+        "what the networks multiply in; auto = bf16 where that is faster; the eager engine takes fp32 alone",
         choices=("auto", "fp32", "bf16"),
     )
     tune: bool = parameter(

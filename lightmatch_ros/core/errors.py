@@ -6,9 +6,11 @@
     +-- ConfigurationError      stops the program at its start, with one clear line
     |   +-- WeightsError        a weights file is missing, damaged or does not fit
     |   +-- DeviceError         a device was asked for that is not there
+    |       +-- DeviceLostError a device no longer answers: the process has to start again
     +-- InputError              one input is unusable; the next one may be good
         +-- ImageError          an image that cannot be decoded or matched
         +-- CalibrationError    a camera calibration that cannot be used
+        +-- DeviceMemoryError   the device has no memory for this many keypoints: fewer may do
 
 Each message states the value seen and the value wanted.
 """
@@ -30,6 +32,10 @@ class DeviceError(ConfigurationError):
     """A compute device that was asked for and is not there."""
 
 
+class DeviceLostError(DeviceError):
+    """The CUDA context is unusable; nothing on this device works until the process starts again."""
+
+
 class InputError(LightmatchError):
     """One input that cannot be used; the stream goes on."""
 
@@ -40,3 +46,7 @@ class ImageError(InputError):
 
 class CalibrationError(InputError):
     """A camera calibration that cannot be used."""
+
+
+class DeviceMemoryError(InputError):
+    """The device has no memory left for this many keypoints; the caller may try again with fewer."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from lightmatch_ros.core.camera import CameraModel
 from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherConfig
 from lightmatch_ros.core.device import choose_device, limit_threads
+from lightmatch_ros.core.errors import DeviceMemoryError
 from lightmatch_ros.core.features import Extractor, create_extractor
 from lightmatch_ros.core.geometry import TwoView, estimate_two_view
 from lightmatch_ros.core.image import load_mask
@@ -27,6 +29,8 @@ from lightmatch_ros.core.keyframes import (
 from lightmatch_ros.core.matcher import FeatureMatcher, create_matcher
 from lightmatch_ros.core.tracks import TrackBook, Tracks
 from lightmatch_ros.core.types import ByteArray, Features, FloatArray, Matches
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +128,7 @@ class Matching:
         self.mask = load_mask(config.mask) if config.mask else None
         self.extractor: Extractor = create_extractor(config, self.device)
         self.matcher: FeatureMatcher = create_matcher(config, self.device)
+        self.max_keypoints = config.max_keypoints
 
     def warm_up(self, size: tuple[int, int] = (640, 480)) -> float:
         """Runs the extractor on noise of (width, height) and the engine; returns the time that it took, s."""
@@ -131,6 +136,8 @@ class Matching:
         noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0]), np.uint8)
         self.extractor.extract(noise)
         self.matcher.warm_up([self.config.max_keypoints])
+        if self.matcher.engine.max_keypoints is not None:
+            self.take_fewer(self.matcher.engine.max_keypoints)
         return time.perf_counter() - start
 
     def extract(self, image: ByteArray) -> Features:
@@ -139,7 +146,12 @@ class Matching:
         Raises:
             ImageError: an image that cannot be used.
         """
-        return self.extractor.extract(image, self.mask)
+        return self.extractor.extract(image, self.mask).best(self.max_keypoints)
+
+    def take_fewer(self, count: int) -> None:
+        """Keeps at most so many keypoints of an image from now on, since the device has no memory for more."""
+        self.max_keypoints = max(1, min(self.max_keypoints, count))
+        log.warning("at most %d keypoints an image from now on: no device memory for more", self.max_keypoints)
 
 
 class CameraPipeline:
@@ -168,6 +180,7 @@ class CameraPipeline:
 
         Raises:
             InputError: the frame cannot be used; nothing has changed but the frame counter.
+            DeviceMemoryError: no memory for so many keypoints; later frames take fewer, the keyframes are forgotten.
         """
         frame_id = self._next_frame_id
         self._next_frame_id += 1
@@ -178,12 +191,20 @@ class CameraPipeline:
         if keyframe is None:
             insertion = self._insert_first(frame_id, frame, features)
             return FrameResult(frame_id, features, None, insertion, Timing(_ms(started, extracted)))
-        matches = self.matching.matcher.match(keyframe.features, features)
+        matches = self._match(keyframe, features)
         matched = time.perf_counter()
         pairing = self._pair(keyframe, matches, frame, features.image_size)
         timing = Timing(_ms(started, extracted), _ms(extracted, matched), _ms(matched, time.perf_counter()))
         insertion = self._consider(frame_id, frame, features, pairing)
         return FrameResult(frame_id, features, pairing, insertion, timing)
+
+    def _match(self, keyframe: Keyframe, features: Features) -> Matches:
+        try:
+            return self.matching.matcher.match(keyframe.features, features)
+        except DeviceMemoryError:
+            self.matching.take_fewer(max(len(features), len(keyframe.features)) // 2)
+            self.reset()  # keyframes of more keypoints would fail again
+            raise
 
     def _pair(self, keyframe: Keyframe, matches: Matches, frame: Frame, size: tuple[int, int]) -> Pairing:
         size0 = keyframe.features.image_size

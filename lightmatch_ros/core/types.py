@@ -48,6 +48,24 @@ class Features:
     def __len__(self) -> int:
         return len(self.keypoints)
 
+    def best(self, count: int) -> Features:
+        """Returns the best so many, itself where there are no more."""
+        if len(self) <= count:
+            return self
+
+        def first(array: FloatArray | None) -> FloatArray | None:
+            return None if array is None else array[:count]
+
+        return Features(
+            self.name,
+            self.image_size,
+            self.keypoints[:count],
+            self.scores[:count],
+            self.descriptors[:count],
+            first(self.scales),
+            first(self.orientations),
+        )
+
     @property
     def nbytes(self) -> int:
         """Memory held, bytes, host and device together."""

@@ -8,9 +8,11 @@ import itertools
 import pytest
 import torch
 
-from lightmatch_ros.core.config import MatcherConfig
+from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherConfig
+from lightmatch_ros.core.errors import DeviceMemoryError
 from lightmatch_ros.core.features import create_extractor
 from lightmatch_ros.core.matcher import create_matcher
+from lightmatch_ros.core.pipeline import CameraPipeline, Frame, Matching
 from lightmatch_ros.simulation.sources import RoomSource
 
 CONFIG = MatcherConfig(tune=False, max_keypoints=128)
@@ -56,3 +58,34 @@ def test_zero_is_the_threshold_of_the_weights(features):
     matcher.filter_threshold = 0.9
     strict = matcher.match(features[0], features[1])
     assert len(strict) < len(default) and strict.scores.min() >= 0.9
+
+
+def test_where_device_memory_runs_out_later_frames_take_fewer_keypoints(monkeypatch):
+    matching = Matching(CONFIG)
+    pipeline = CameraPipeline(matching, KeyframeConfig(), GeometryConfig())
+    frames = [
+        Frame(i * 10**8, "camera", frame.image)
+        for i, frame in enumerate(itertools.islice(RoomSource((320, 240), 10), 4))
+    ]
+    pipeline.process(frames[0])
+    match = matching.matcher.match
+
+    def no_room(features0, features1):
+        if len(features1) > 70:
+            raise DeviceMemoryError("out of device memory")
+        return match(features0, features1)
+
+    monkeypatch.setattr(matching.matcher, "match", no_room)
+    with pytest.raises(DeviceMemoryError):
+        pipeline.process(frames[1])
+    assert matching.max_keypoints == 64 and len(pipeline.cache) == 0
+    assert len(pipeline.process(frames[2]).features) == 64
+    assert len(pipeline.process(frames[3]).pairing.matches) > 10
+
+
+def test_an_engine_s_limit_is_kept(monkeypatch):
+    matching = Matching(CONFIG)
+    monkeypatch.setattr(matching.matcher.engine, "max_keypoints", 50)
+    matching.warm_up((320, 240))
+    features = matching.extract(next(iter(RoomSource((320, 240), 10))).image)
+    assert len(features) == len(features.descriptors) == len(features.scales) == 50

@@ -70,6 +70,7 @@ class CpuEngine:
 
     name = "compiled"
     compilations = 0
+    max_keypoints = None
 
     def __init__(self, network: LightGlue, precision: Precision, kernels: Kernels) -> None:
         keep_freed_memory()

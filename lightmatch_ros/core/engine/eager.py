@@ -39,6 +39,7 @@ class EagerEngine:
     name = "eager"
     precision = Precision.FP32
     compilations = 0
+    max_keypoints = None
 
     def __init__(self, network: LightGlue) -> None:
         self._network = network

@@ -61,6 +61,10 @@ class Engine(Protocol):
     def compilations(self) -> int:
         """Programs compiled or captured so far; constant after `warm_up`."""
 
+    @property
+    def max_keypoints(self) -> int | None:
+        """Points of an image that the device has memory for; None where that is not known to be a limit."""
+
     def prepare(self, images: Sequence[Points]) -> list[Prepared]:
         """Does for each image what does not depend on the other: worth keeping for a keyframe.
 

@@ -20,6 +20,11 @@ def cpu_multiplies_bf16() -> bool:
     return bool({"avx512_bf16", "amx_bf16"} & processor_flags())
 
 
+def default_precision(device: torch.device) -> Precision:
+    """Returns the precision that a device is fast in."""
+    return Precision.BF16 if device.type == "cuda" or cpu_multiplies_bf16() else Precision.FP32
+
+
 class Product:
     """x W^T + b for any number of rows.
 

@@ -11,10 +11,11 @@ import torch
 
 from lightmatch_ros.core.engine import native
 from lightmatch_ros.core.engine.cpu import CpuEngine
+from lightmatch_ros.core.engine.cuda import CudaEngine
 from lightmatch_ros.core.engine.eager import EagerEngine
 from lightmatch_ros.core.engine.interface import Engine, Precision
 from lightmatch_ros.core.engine.kernels import Kernels, TorchKernels
-from lightmatch_ros.core.engine.product import cpu_multiplies_bf16
+from lightmatch_ros.core.engine.product import default_precision
 from lightmatch_ros.core.lightglue import LightGlue
 
 log = logging.getLogger(__name__)
@@ -34,15 +35,10 @@ def create_engine(
     network = network.to(device)
     if kind == "eager":
         return EagerEngine(network)
-    if device.type == "cpu":
-        chosen = precision or default_precision(device)
-        return CpuEngine(network, chosen, cpu_kernels(chosen, network.architecture.head_dim))
-    return EagerEngine(network)
-
-
-def default_precision(device: torch.device) -> Precision:
-    """Returns the precision that a device is fast in."""
-    return Precision.BF16 if device.type == "cuda" or cpu_multiplies_bf16() else Precision.FP32
+    chosen = precision or default_precision(device)
+    if device.type == "cuda":
+        return CudaEngine(network, chosen)
+    return CpuEngine(network, chosen, cpu_kernels(chosen, network.architecture.head_dim))
 
 
 @functools.cache

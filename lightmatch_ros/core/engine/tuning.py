@@ -18,8 +18,9 @@ import torch
 from lightmatch_ros import __version__
 from lightmatch_ros.core.engine.cache import cache_folder, processor
 from lightmatch_ros.core.engine.interface import Engine, Precision, Prepared
+from lightmatch_ros.core.engine.product import default_precision
 from lightmatch_ros.core.engine.random_points import random_points
-from lightmatch_ros.core.engine.select import create_engine, default_precision
+from lightmatch_ros.core.engine.select import create_engine
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture, LightGlue
 from lightmatch_ros.core.lightglue.adaptive import FULL
 

@@ -8,6 +8,7 @@ import torch
 
 from lightmatch_ros.core.config import MatcherConfig
 from lightmatch_ros.core.engine.interface import Precision
+from lightmatch_ros.core.engine.product import default_precision
 from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.features.base import Extractor
 from lightmatch_ros.core.features.sift import SiftExtractor
@@ -20,7 +21,7 @@ def create_extractor(
     config: MatcherConfig,
     device: torch.device,
     *,
-    precision: Precision = Precision.FP32,
+    precision: Precision | None = None,
     download: bool = True,
     progress: Progress | None = None,
 ) -> Extractor:
@@ -30,6 +31,7 @@ def create_extractor(
         config: its features, max_keypoints and resize count.
         device: where networks run and descriptors go.
         precision: of XFeat's convolutions; keypoints' places do not depend on it. The others are float32 alone.
+            None = as the configuration says.
         download: fetch weights that are not on this machine.
         progress: told how a download gets on.
 
@@ -48,7 +50,14 @@ def create_extractor(
     if config.features == "xfeat":
         from lightmatch_ros.core.features.xfeat import XFeatExtractor
 
-        return XFeatExtractor(tensors, device, budget, resize, precision=precision)
+        chosen = precision or _precision(config, device)
+        return XFeatExtractor(tensors, device, budget, resize, precision=chosen)
     from lightmatch_ros.core.features.aliked import AlikedExtractor
 
     return AlikedExtractor(config.features, tensors, device, budget, resize)
+
+
+def _precision(config: MatcherConfig, device: torch.device) -> Precision:
+    if config.precision != "auto":
+        return Precision(config.precision)
+    return default_precision(device) if config.engine != "eager" else Precision.FP32

@@ -4,6 +4,5 @@
 
 from lightmatch_ros.core.engine.cuda.buckets import Buckets
 from lightmatch_ros.core.engine.cuda.engine import CudaEngine
-from lightmatch_ros.core.engine.cuda.errors import DeviceLostError, DeviceMemoryError
 
-__all__ = ["Buckets", "CudaEngine", "DeviceLostError", "DeviceMemoryError"]
+__all__ = ["Buckets", "CudaEngine"]

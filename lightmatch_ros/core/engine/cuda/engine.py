@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from lightmatch_ros.core.engine.cuda.buckets import Buckets, Launch, plan
-from lightmatch_ros.core.engine.cuda.errors import DeviceMemoryError, device_errors
+from lightmatch_ros.core.engine.cuda.errors import device_errors
 from lightmatch_ros.core.engine.cuda.runners import Collect, CudaPrepared, Factory, MatchRunner, PrepareRunner
 from lightmatch_ros.core.engine.interface import Precision, Prepared, own
 from lightmatch_ros.core.engine.random_points import random_points
+from lightmatch_ros.core.errors import DeviceMemoryError
 from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points
 from lightmatch_ros.core.lightglue.adaptive import FULL
 from lightmatch_ros.core.lightglue.network import check_adaptivity, no_matches
@@ -61,6 +62,7 @@ class CudaEngine:
         self._network = network
         self._device = next(network.parameters()).device
         self._buckets = buckets or Buckets()
+        self._max_keypoints: int | None = None
         self._batches = tuple(batches)
         with device_errors("loading the weights"):
             self._factory = Factory(network, precision, conditional)
@@ -73,9 +75,9 @@ class CudaEngine:
         return self._factory.captures
 
     @property
-    def max_keypoints(self) -> int:
-        """Points of an image that fit the last bucket; less than asked for where memory ran out in `warm_up`."""
-        return self._buckets.largest
+    def max_keypoints(self) -> int | None:
+        """See `Engine.max_keypoints`: known where memory ran out in `warm_up`."""
+        return self._max_keypoints
 
     @torch.inference_mode()
     def prepare(self, images: Sequence[Points]) -> list[Prepared]:
@@ -140,6 +142,7 @@ class CudaEngine:
                     raise
                 self._drop_programs()
                 self._buckets = self._buckets.halved()
+                self._max_keypoints = self._buckets.largest
                 log.warning("%s; going on with at most %d keypoints", error, self._buckets.largest)
 
     def _drop_programs(self) -> None:

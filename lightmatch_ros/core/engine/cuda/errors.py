@@ -1,14 +1,6 @@
 # SPDX-FileCopyrightText: 2026 lightmatch_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong on a device, as the package's own errors.
-
-LightmatchError
-+-- ConfigurationError
-|   +-- DeviceError
-|       +-- DeviceLostError     the device no longer answers: the process has to start again
-+-- InputError
-    +-- DeviceMemoryError       no memory for this many points: fewer may do
-"""
+"""torch's errors of a device as the package's own."""
 
 from __future__ import annotations
 
@@ -17,15 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from lightmatch_ros.core.errors import DeviceError, InputError
-
-
-class DeviceLostError(DeviceError):
-    """The CUDA context is unusable; nothing on this device works until the process starts again."""
-
-
-class DeviceMemoryError(InputError):
-    """The device has no memory left for this many points; the caller may try again with fewer."""
+from lightmatch_ros.core.errors import DeviceLostError, DeviceMemoryError
 
 
 @contextmanager
