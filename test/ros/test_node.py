@@ -280,7 +280,8 @@ def test_status_and_diagnostics(client, room, info):
     status = client.received["status"]
     client.spin_until(lambda: reports and status[-1].matches > 0)
     last = status[-1]
-    assert (last.state, last.device, last.compiled) == ("active", "cpu", False)
+    assert (last.state, last.device, last.compiled) == ("active", "cpu", True)
+    assert last.precision in ("bf16", "fp32")
     assert last.processed <= last.received
     assert 0 < last.match_ms < last.total_ms
     assert last.memory_mb > 50

@@ -8,20 +8,15 @@
 namespace lightmatch {
 namespace {
 
-// 1 / x, one Newton step from 14 bits.
-inline __m512 reciprocal(__m512 x) {
-  const __m512 r = _mm512_rcp14_ps(x);
-  return _mm512_mul_ps(r, _mm512_fnmadd_ps(x, r, _mm512_set1_ps(2.0f)));
-}
-
-// x (1 + erf(x / sqrt 2)) / 2. Source: Abramowitz and Stegun, 7.1.26; erf is 1.5e-7 off.
-inline __m512 gelu(__m512 x) {
+// x (1 + erf(x / sqrt 2)) / 2. Source: Abramowitz and Stegun, 7.1.26; erf is 1.5e-7 off,
+// and less exact where the type is.
+template <typename Type> __m512 gelu(__m512 x) {
   const __m512 z = _mm512_mul_ps(_mm512_abs_ps(x), _mm512_set1_ps(0.707106781f));
-  const __m512 t = reciprocal(_mm512_fmadd_ps(z, _mm512_set1_ps(0.3275911f), _mm512_set1_ps(1.0f)));
+  const __m512 t = Type::reciprocal(_mm512_fmadd_ps(z, _mm512_set1_ps(0.3275911f), _mm512_set1_ps(1.0f)));
   constexpr float c[] = {0.254829592f, -0.284496736f, 1.421413741f, -1.453152027f, 1.061405429f};
   __m512 sum = _mm512_set1_ps(c[4]);
   for (int i = 3; i >= 0; --i) sum = _mm512_fmadd_ps(sum, t, _mm512_set1_ps(c[i]));
-  const __m512 decay = exp2_of<6>(_mm512_mul_ps(_mm512_mul_ps(z, z), _mm512_set1_ps(-kLog2E)));
+  const __m512 decay = exp2_of<Type::kExpDegree>(_mm512_mul_ps(_mm512_mul_ps(z, z), _mm512_set1_ps(-kLog2E)));
   const __m512 tail = _mm512_mul_ps(_mm512_mul_ps(sum, t), decay); // 1 - erf(|x| / sqrt 2)
   const __mmask16 negative = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
   const __m512 twice = _mm512_mask_mov_ps(_mm512_sub_ps(_mm512_set1_ps(2.0f), tail), negative, tail);
@@ -44,7 +39,7 @@ void norm_gelu_row(typename Type::Value *x, const float *scale, const float *shi
     const __mmask16 mask = lanes(width - c);
     const __m512 normed = _mm512_mul_ps(_mm512_sub_ps(Type::load(x + c, mask), mean), factor);
     const __m512 moved = _mm512_fmadd_ps(normed, _mm512_maskz_loadu_ps(mask, scale + c), _mm512_maskz_loadu_ps(mask, shift + c));
-    Type::store(x + c, mask, gelu(moved));
+    Type::store(x + c, mask, gelu<Type>(moved));
   }
 }
 
