@@ -168,4 +168,5 @@ class CpuEngine:
     def _assign(self, layer: int, threshold: float, states0: Tensor, states1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         head = self._network.head(layer)
         projected0, projected1 = head.project(states0), head.project(states1)
-        return best_matches(projected0, projected1, head.logits(states0), head.logits(states1), threshold)
+        logits0, logits1 = head.logits(states0), head.logits(states1)
+        return best_matches(projected0, projected1, logits0, logits1, threshold, self._kernels)

@@ -40,6 +40,18 @@ class Kernels(Protocol):
     def add(self, states: Tensor, update: Tensor, low: Tensor) -> None:
         """Adds an update (R, D) to states (R, D) float32 and writes the sum to low (R, D), in the update's type."""
 
+    def assign(self, similarity: Tensor, logits0: Tensor, logits1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Finds the best in the log assignment (LightGlue, eq. 5-8).
+
+        Args:
+            similarity: (M, N) float32, M, N >= 1.
+            logits0: (M,) float32, of matchability.
+            logits1: (N,) float32.
+
+        Returns:
+            Of each row the best value (M,) and its column (M,) int64; of each column the best row (N,) int64.
+        """
+
 
 def rotary(angles: Tensor, dtype: torch.dtype) -> Tensor:
     """Returns cosines and signed sines for both halves of a head's channels, (2, R, C), for angles (R, C / 2)."""
@@ -77,3 +89,11 @@ class TorchKernels:
         """See `Kernels.add`."""
         states += update
         low.copy_(states)
+
+    def assign(self, similarity: Tensor, logits0: Tensor, logits1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `Kernels.assign`."""
+        bias0 = F.logsigmoid(logits0) - similarity.logsumexp(1)
+        bias1 = F.logsigmoid(logits1) - similarity.logsumexp(0)
+        values, best1 = torch.add(bias1, similarity, alpha=2).max(1)
+        best0 = torch.add(bias0.unsqueeze(1), similarity, alpha=2).argmax(0)
+        return values + bias0, best1, best0

@@ -23,6 +23,7 @@ _ARGUMENTS = {
     "attend": [_POINTER, _COUNT, _COUNT] * 4 + [_COUNT] * 4 + [_THREADS],
     "rotate": [_POINTER, _COUNT, _POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _COUNT, _THREADS],
     "norm_gelu": [_POINTER, _POINTER, _POINTER, _COUNT, _COUNT, _THREADS],
+    "assign": [_POINTER] * 3 + [_COUNT] * 2 + [_POINTER] * 3 + [_THREADS],
     "add": [_POINTER, _POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _THREADS],
 }
 
@@ -38,14 +39,15 @@ class NativeKernels:
     def __init__(self, library: Path, precision: Precision) -> None:
         loaded = ctypes.CDLL(str(library))
 
-        def function(name: str) -> Callable[..., int]:
-            found = getattr(loaded, f"lightmatch_{name}_{precision.value}")
+        def function(name: str, suffix: str = f"_{precision.value}") -> Callable[..., int]:
+            found = getattr(loaded, f"lightmatch_{name}{suffix}")
             found.argtypes = _ARGUMENTS[name]
-            found.restype = ctypes.c_int if name == "attend" else None
+            found.restype = ctypes.c_int if name in ("attend", "assign") else None
             return found  # type: ignore[no-any-return]  # ctypes knows no types
 
         self._attend, self._rotate = function("attend"), function("rotate")
         self._norm_gelu, self._add = function("norm_gelu"), function("add")
+        self._assign = function("assign", "")
 
     def rotate(self, heads: Tensor, encoding: Tensor) -> None:
         """See `Kernels.rotate`."""
@@ -80,6 +82,24 @@ class NativeKernels:
         self._add(
             states.data_ptr(), update.data_ptr(), low.data_ptr(), low.stride(0), *states.shape, torch.get_num_threads()
         )
+
+    def assign(self, similarity: Tensor, logits0: Tensor, logits1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `Kernels.assign`.
+
+        Raises:
+            MemoryError: no room for what is known of the columns.
+        """
+        rows, columns = similarity.shape
+        values = torch.empty(rows)
+        best1, best0 = (torch.empty(n, dtype=torch.int64) for n in (rows, columns))
+        contiguous = [t.contiguous() for t in (similarity, logits0, logits1)]  # held while they are read
+        code = self._assign(
+            *(t.data_ptr() for t in contiguous), rows, columns,
+            values.data_ptr(), best1.data_ptr(), best0.data_ptr(), torch.get_num_threads(),
+        )  # fmt: skip
+        if code:
+            raise MemoryError(f"assignment of {rows} x {columns}: error {code}")
+        return values, best1, best0
 
 
 def load_kernels(precision: Precision, head_dim: int) -> NativeKernels:

@@ -15,7 +15,7 @@ import torch
 
 from lightmatch_ros.core.engine.cache import cache_folder, processor
 
-SOURCES = ("attention.cpp", "rowwise.cpp")
+SOURCES = ("assignment.cpp", "attention.cpp", "rowwise.cpp")
 _FOLDER = Path(__file__).parent
 # GCC's own header of the intrinsics gives false warnings of the last kind.
 _FLAGS = ("-std=c++17", "-O3", "-march=native", "-fopenmp", "-fPIC", "-Wall", "-Wno-maybe-uninitialized")
