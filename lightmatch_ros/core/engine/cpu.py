@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lightmatch_ros.core.engine.assignment import best_matches
@@ -82,6 +83,7 @@ class CpuEngine:
         self._self_blocks = [_Block(layer.self_block, precision) for layer in layers]
         self._cross_blocks = [_Block(layer.cross_block, precision) for layer in layers]
         self._decides = [layer.decide for layer in layers]
+        self._assigns = [layer.assign for layer in layers]
 
     @torch.inference_mode()
     def prepare(self, images: Sequence[Points]) -> list[Prepared]:
@@ -166,7 +168,7 @@ class CpuEngine:
         self._kernels.add(rows.states, block.update_out(hidden), rows.low)
 
     def _assign(self, layer: int, threshold: float, states0: Tensor, states1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        head = self._network.head(layer)
-        projected0, projected1 = head.project(states0), head.project(states1)
-        logits0, logits1 = head.logits(states0), head.logits(states1)
-        return best_matches(projected0, projected1, logits0, logits1, threshold, self._kernels)
+        assign = self._assigns[layer]
+        assert assign is not None  # where a pair may end, the layer has the head
+        all0, all1 = (F.linear(states, assign.weight, assign.bias) for states in (states0, states1))
+        return best_matches(all0[:, :-1], all1[:, :-1], all0[:, -1], all1[:, -1], threshold, self._kernels)

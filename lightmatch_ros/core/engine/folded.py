@@ -55,11 +55,13 @@ class FoldedLayer:
     Attributes:
         self_block, cross_block: its attention blocks.
         decide: D -> 2, logits of confidence and matchability; None where the layer lacks one of them.
+        assign: D -> D + 1, what similarities are products of, and the logit of matchability; None where there is none.
     """
 
     self_block: FoldedBlock
     cross_block: FoldedBlock
     decide: Affine | None
+    assign: Affine | None
 
 
 @torch.no_grad()
@@ -68,7 +70,8 @@ def fold(network: LightGlue) -> list[FoldedLayer]:
     folded = []
     for i, layer in enumerate(network.transformers):
         assert isinstance(layer, Layer)  # for the type checker
-        folded.append(FoldedLayer(_self_block(layer.self_attn), _cross_block(layer.cross_attn), _decide(network, i)))
+        blocks = _self_block(layer.self_attn), _cross_block(layer.cross_attn)
+        folded.append(FoldedLayer(*blocks, _decide(network, i), _assign(network, i)))
     return folded
 
 
@@ -121,4 +124,14 @@ def _decide(network: LightGlue, layer: int) -> Affine | None:
     confidence, matchability = network.confidence(layer), network.head(layer).matchability
     return Affine(
         torch.cat([confidence.weight, matchability.weight]).float(), torch.cat([confidence.bias, matchability.bias])
+    )
+
+
+def _assign(network: LightGlue, layer: int) -> Affine | None:
+    if str(layer) not in network.log_assignment:
+        return None
+    head = network.head(layer)
+    project, matchability, scale = head.final_proj, head.matchability, head.final_proj.in_features**-0.25
+    return Affine(
+        torch.cat([project.weight * scale, matchability.weight]), torch.cat([project.bias * scale, matchability.bias])
     )

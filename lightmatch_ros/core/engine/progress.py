@@ -73,7 +73,7 @@ class Progress:
             for i, r in enumerate(rows.images()):
                 if rows.counts[i] > self._adaptivity.min_points and not stopped[i // 2]:
                     stay[r] = wanted[r]
-                    self._layers[self._image(rows, i)][rows.kept[r][stay[r]]] += 1
+                    self._layers[self._image(rows, i)].index_add_(0, rows.kept[r], wanted[r].long())
         for place, end in enumerate(stopped):
             if end:
                 self._answer(place, layer, rows, assign)
