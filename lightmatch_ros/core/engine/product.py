@@ -34,7 +34,7 @@ class Product:
     def __init__(self, affine: Affine, precision: Precision) -> None:
         self.weight, self.bias = affine.weight.to(DTYPE[precision]), affine.bias.to(DTYPE[precision])
         self._packed: Tensor | None = None
-        if precision is Precision.BF16 and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        if precision is Precision.BF16 and cpu_multiplies_bf16() and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
             self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight, None)
 
     def __call__(self, x: Tensor) -> Tensor:

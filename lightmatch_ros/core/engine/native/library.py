@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -32,8 +33,8 @@ def build() -> Path:
     Raises:
         NativeBuildError: no compiler, or one that fails.
     """
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
+    compiler = shlex.split(os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or "")
+    if not compiler:
         raise NativeBuildError("no C++ compiler: got no g++, clang++ or $CXX")
     library = cache_folder() / f"kernels-{_fingerprint(compiler)}.so"
     if not library.exists():
@@ -61,12 +62,12 @@ def openmp_runtime() -> Path:
     raise NativeBuildError("torch uses no OpenMP library here")
 
 
-def _compile(compiler: str, folder: Path) -> Path:
+def _compile(compiler: list[str], folder: Path) -> Path:
     objects = [str(folder / f"{Path(source).stem}.o") for source in SOURCES]
     for source, target in zip(SOURCES, objects, strict=True):
-        _run([compiler, *_FLAGS, "-c", str(_FOLDER / source), "-o", target])
+        _run([*compiler, *_FLAGS, "-c", str(_FOLDER / source), "-o", target])
     library = folder / "kernels.so"
-    _run([compiler, "-shared", "-o", str(library), *objects, str(openmp_runtime())])
+    _run([*compiler, "-shared", "-o", str(library), *objects, str(openmp_runtime())])
     return library
 
 
@@ -80,8 +81,8 @@ def _run(command: list[str]) -> None:
         raise NativeBuildError(f"{command[0]} failed: {lines[0]}")
 
 
-def _fingerprint(compiler: str) -> str:
+def _fingerprint(compiler: list[str]) -> str:
     """Of all that the library depends on: sources, compiler, flags, torch and the processor."""
     parts = [(_FOLDER / name).read_bytes() for name in (*SOURCES, "simd.h")]
-    parts += [compiler.encode(), " ".join(_FLAGS).encode(), torch.__version__.encode(), processor().encode()]
+    parts += [" ".join(compiler).encode(), " ".join(_FLAGS).encode(), torch.__version__.encode(), processor().encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
