@@ -25,13 +25,13 @@ os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(Path(__file__).paren
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
+from latency import START_TIMEOUT_S, processor
 from lightmatch_msgs.msg import MatchArray, MatcherStatus, RelativePose
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
-from latency import START_TIMEOUT_S, processor
 from lightmatch_ros import __version__
 from lightmatch_ros.core.image import to_gray
 from lightmatch_ros.ros.image_conversions import array_to_image
@@ -64,9 +64,7 @@ class Camera(Node):
 
     def ready(self) -> bool:
         """The node listens and is heard."""
-        return bool(
-            self._images.get_subscription_count() and self._infos.get_subscription_count() and self.statuses
-        )
+        return bool(self._images.get_subscription_count() and self._infos.get_subscription_count() and self.statuses)
 
     def send(self, number: int) -> None:
         """Sends one image with the time of this moment."""

@@ -110,3 +110,7 @@ def test_python_package_is_complete_and_alone(installed):
     assert modules == {Path(name) for name in sources() if name.startswith("lightmatch_ros/") and name.endswith(".py")}
     weights = {path.name for path in (packages / "lightmatch_ros" / "weights").glob("*") if path.is_file()}
     assert weights == {Path(n).name for n in sources() if n.startswith("lightmatch_ros/weights/")}
+    kernels = {path.name for path in (packages / "lightmatch_ros" / "core" / "engine" / "native").glob("*.[ch]*")}
+    assert kernels == {
+        Path(n).name for n in sources() if n.startswith("lightmatch_ros/core/engine/native/") and n[-2:] != "py"
+    }
