@@ -145,7 +145,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, required=True, help="output of training.generate")
     parser.add_argument("--output", type=Path, required=True, help="folder of checkpoints; resumed where there is one")
     parser.add_argument("--minutes", type=float, required=True, help="length of the schedule")
-    parser.add_argument("--start", type=Path, help="weights file (.safetensors) to go on from, instead of first weights")
+    parser.add_argument(
+        "--start", type=Path, help="weights file (.safetensors) to go on from, instead of first weights"
+    )
     parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate)
     parser.add_argument("--batch-keypoints", type=int, default=Recipe.batch_keypoints)
     parser.add_argument("--width", type=int, default=96)
