@@ -38,6 +38,12 @@ class MatcherConfig:
         minimum=0,
         maximum=1024,
     )
+    overlap: str = parameter(
+        "auto",
+        "the node extracts an image while the one before it is matched: more frames a second where there are cores to "
+        "spare; auto = with CUDA, or with 4 cores or more and threads not 1",
+        choices=("auto", "always", "never"),
+    )
     engine: str = parameter(
         "auto",
         "how the networks run: compiled is the fastest for the device, eager the reference; auto = compiled",

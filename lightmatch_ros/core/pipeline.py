@@ -15,7 +15,8 @@ from lightmatch_ros.core.camera import CameraModel
 from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherConfig
 from lightmatch_ros.core.device import choose_device, limit_threads
 from lightmatch_ros.core.errors import DeviceMemoryError
-from lightmatch_ros.core.features import Extractor, create_extractor
+from lightmatch_ros.core.extraction import Extracted, SharedExtractor, overlaps, usable_cores
+from lightmatch_ros.core.features import create_extractor
 from lightmatch_ros.core.geometry import TwoView, estimate_two_view
 from lightmatch_ros.core.image import load_mask
 from lightmatch_ros.core.keyframes import (
@@ -115,7 +116,10 @@ class FrameResult:
 
 
 class Matching:
-    """The networks that all cameras share. Not thread-safe: one thread builds and runs it.
+    """The networks that all cameras share. One thread builds and runs it; `extract_ahead` may be on any other.
+
+    Attributes:
+        overlap: an image is better extracted while the one before it is matched.
 
     Raises:
         ConfigurationError: a device, weights or mask that cannot be had.
@@ -126,7 +130,8 @@ class Matching:
         self.device = choose_device(config.device)
         limit_threads(config.threads)
         self.mask = load_mask(config.mask) if config.mask else None
-        self.extractor: Extractor = create_extractor(config, self.device)
+        self.overlap = overlaps(config, self.device, usable_cores())
+        self.extractor = SharedExtractor(create_extractor(config, self.device), self.device)
         self.matcher: FeatureMatcher = create_matcher(config, self.device)
         self.max_keypoints = config.max_keypoints
 
@@ -146,7 +151,19 @@ class Matching:
         Raises:
             ImageError: an image that cannot be used.
         """
-        return self.extractor.extract(image, self.mask).best(self.max_keypoints)
+        return self.take(self.extract_ahead(image))
+
+    def extract_ahead(self, image: ByteArray) -> Extracted:
+        """Extracts on any thread what `take` hands to the one that matches.
+
+        Raises:
+            ImageError: an image that cannot be used.
+        """
+        return self.extractor.extract(image, self.mask)
+
+    def take(self, extracted: Extracted) -> Features:
+        """Returns the best features, for use on this thread."""
+        return extracted.take().best(self.max_keypoints)
 
     def take_fewer(self, count: int) -> None:
         """Keeps at most so many keypoints of an image from now on, since the device has no memory for more."""
@@ -176,25 +193,36 @@ class CameraPipeline:
         self._recent: Tracks | None = None
 
     def process(self, frame: Frame) -> FrameResult:
-        """Matches a frame with the best keyframe and makes it one where the rules say so.
+        """Extracts and matches a frame.
 
         Raises:
-            InputError: the frame cannot be used; nothing has changed but the frame counter.
+            InputError: the frame cannot be used; nothing has changed.
+            DeviceMemoryError: as `match`.
+        """
+        return self.match(frame, self.matching.extract_ahead(frame.image))
+
+    def match(self, frame: Frame, extracted: Extracted) -> FrameResult:
+        """Matches a frame with the best keyframe and makes it one where the rules say so.
+
+        Args:
+            frame: to be matched; frames come in the order of their time.
+            extracted: from its image, on whatever thread.
+
+        Raises:
             DeviceMemoryError: no memory for so many keypoints; later frames take fewer, the keyframes are forgotten.
         """
         frame_id = self._next_frame_id
         self._next_frame_id += 1
+        features = self.matching.take(extracted)
         started = time.perf_counter()
-        features = self.matching.extract(frame.image)
-        extracted = time.perf_counter()
         keyframe = self.cache.reference(self._recent, self.keyframe)
         if keyframe is None:
             insertion = self._insert_first(frame_id, frame, features)
-            return FrameResult(frame_id, features, None, insertion, Timing(_ms(started, extracted)))
+            return FrameResult(frame_id, features, None, insertion, Timing(extracted.extract_ms))
         matches = self._match(keyframe, features)
         matched = time.perf_counter()
         pairing = self._pair(keyframe, matches, frame, features.image_size)
-        timing = Timing(_ms(started, extracted), _ms(extracted, matched), _ms(matched, time.perf_counter()))
+        timing = Timing(extracted.extract_ms, _ms(started, matched), _ms(matched, time.perf_counter()))
         insertion = self._consider(frame_id, frame, features, pairing)
         return FrameResult(frame_id, features, pairing, insertion, timing)
 

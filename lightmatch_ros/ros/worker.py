@@ -1,17 +1,25 @@
 # SPDX-FileCopyrightText: 2026 lightmatch_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""The one thread that owns torch: it loads, warms up, takes messages from the mailbox, processes and publishes."""
+"""The thread that owns the matcher: it loads, warms up, takes messages from the mailbox, processes and publishes.
+
+With overlap a second thread takes the messages, decodes and extracts, one frame ahead of the first.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from lightmatch_ros.core.config import NodeConfig
+from lightmatch_ros.core.device import limit_threads
 from lightmatch_ros.core.errors import InputError
+from lightmatch_ros.core.extraction import Extracted
 from lightmatch_ros.core.pipeline import CameraPipeline, Frame, FrameResult, Matching
+from lightmatch_ros.core.prefetch import Prefetch
 from lightmatch_ros.ros.calibration import Calibration
 from lightmatch_ros.ros.image_conversions import depth_to_array, image_to_array
 from lightmatch_ros.ros.mailbox import Letter, Mailbox, stamp_ns
@@ -19,6 +27,8 @@ from lightmatch_ros.ros.statistics import Statistics
 
 POLL_S = 0.5
 THROTTLE_S = 2.0
+
+T = TypeVar("T")
 
 
 class Log(Protocol):
@@ -36,6 +46,27 @@ class Sink(Protocol):
 
     def publish(self, camera: str, header: Any, frame: Frame, result: FrameResult) -> None:
         """Publishes what one frame gave."""
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A frame that is ready to be matched.
+
+    Attributes:
+        letter: that it came in.
+        frame: decoded.
+        extracted: its features.
+        waited_ms: from the image's arrival until it was taken.
+        decode_ms: wall time of the decoding.
+        ready: time.monotonic() of the end of the extraction, s.
+    """
+
+    letter: Letter
+    frame: Frame
+    extracted: Extracted
+    waited_ms: float
+    decode_ms: float
+    ready: float
 
 
 class Worker:
@@ -73,6 +104,7 @@ class Worker:
         self._log = log
         self._on_death = on_death
         self._pipelines: dict[str, CameraPipeline] = {}
+        self._ahead: Prefetch[Callable[[], None]] | None = None
         self._thread = threading.Thread(target=self._run, name="lightmatch-worker", daemon=True)
 
     def start(self) -> None:
@@ -80,10 +112,15 @@ class Worker:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Asks the thread to end; returns whether it did in time."""
+        """Asks the threads to end; returns whether they did in time."""
+        deadline = time.monotonic() + timeout_s
         self._mailbox.close()
+        if self._ahead is not None:
+            self._ahead.close()
         self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        return self._ahead is None or self._ahead.join(deadline - time.monotonic())
 
     def reset(self) -> None:
         """Forgets all keyframes. To be called on the worker's thread."""
@@ -94,14 +131,17 @@ class Worker:
         try:
             self._load()
             self.ready.set()
-            while (letter := self._mailbox.take(POLL_S)) is not None:
-                self._handle(letter)
+            for task in self._tasks() if self._ahead is None else self._ahead:
+                task()
         except Exception as error:  # the thread's last word: nobody above could catch it
             self.error = error
             if self.ready.is_set():
                 self._log.error(f"worker ended: {type(error).__name__}: {error}")
                 self._on_death()
             self.ready.set()
+        finally:
+            if self._ahead is not None:
+                self._ahead.close()
 
     def _load(self) -> None:
         config = self.config
@@ -117,31 +157,50 @@ class Worker:
             f"{config.matcher.features} + LightGlue on {self.matching.device}, "
             f"{self.matching.matcher.engine.name}, {self.matching.matcher.engine.precision.value}: "
             f"loaded in {loaded - started:.1f} s, warmed up in {warm_up_s:.1f} s"
+            + (", extracts ahead" if self.matching.overlap else "")
         )
+        if self.matching.overlap:
+            self._ahead = Prefetch(self._tasks(), "lightmatch-extraction")
 
-    def _handle(self, letter: Letter) -> None:
-        if letter.job is not None:
-            letter.job()
-        elif letter.image is not None:
-            try:
-                self._process(letter)
-            except InputError as error:
-                self.statistics.failure(str(error))
-                self._log.error(f"{letter.camera}: {error}", throttle_duration_sec=THROTTLE_S)
+    def _tasks(self) -> Iterator[Callable[[], None]]:
+        """Yields what is to be done on the worker's thread, in order: jobs, and frames whose features are there."""
+        limit_threads(self.config.matcher.threads)  # torch counts them for each thread that calls it
+        while (letter := self._mailbox.take(POLL_S)) is not None:
+            if letter.job is not None:
+                yield letter.job
+            elif letter.image is not None:
+                work = self._guarded(letter.camera, partial(self._extract, letter))
+                if work is not None:
+                    yield partial(self._guarded, letter.camera, partial(self._finish, work))
 
-    def _process(self, letter: Letter) -> None:
+    def _guarded(self, camera: str, function: Callable[[], T]) -> T | None:
+        """Runs a function; an input that it cannot use is counted and logged."""
+        try:
+            return function()
+        except InputError as error:
+            self.statistics.failure(str(error))
+            self._log.error(f"{camera}: {error}", throttle_duration_sec=THROTTLE_S)
+            return None
+
+    def _extract(self, letter: Letter) -> Work:
+        assert self.matching is not None  # messages are taken after loading
         taken = time.monotonic()
         frame = self._frame(letter)
-        pipeline = self._live_pipeline(letter.camera)
         decoded = time.monotonic()
-        result = pipeline.process(frame)
+        extracted = self.matching.extract_ahead(frame.image)
+        return Work(letter, frame, extracted, (taken - letter.arrived) * 1e3, (decoded - taken) * 1e3, time.monotonic())
+
+    def _finish(self, work: Work) -> None:
+        letter, frame = work.letter, work.frame
+        begun = time.monotonic()
+        result = self._live_pipeline(letter.camera).match(frame, work.extracted)
         processed = time.monotonic()
         self._sink.publish(letter.camera, letter.image.header, frame, result)
         published = time.monotonic()
         pairing, timing = result.pairing, result.timing
         self.statistics.frame(
-            queue_ms=(taken - letter.arrived) * 1e3,
-            extract_ms=timing.extract_ms + (decoded - taken) * 1e3,
+            queue_ms=work.waited_ms + (begun - work.ready) * 1e3,
+            extract_ms=work.decode_ms + timing.extract_ms,
             match_ms=timing.match_ms,
             geometry_ms=timing.geometry_ms,
             publish_ms=(published - processed) * 1e3,
