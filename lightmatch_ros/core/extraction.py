@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from lightmatch_ros.core.config import MatcherConfig
+from lightmatch_ros.core.engine.cuda.errors import device_errors
 from lightmatch_ros.core.features import Extractor
 from lightmatch_ros.core.types import ByteArray, Features
 
@@ -87,9 +88,12 @@ class SharedExtractor:
 
         Raises:
             ImageError: an image or mask that cannot be used.
+            DeviceMemoryError: no memory for this image.
+            DeviceLostError: the device no longer answers.
         """
         started = time.perf_counter()
-        with self._lock, torch.cuda.stream(self._stream):  # no stream: stays on the current one
+        # No stream: stays on the current one.
+        with device_errors("extracting"), self._lock, torch.cuda.stream(self._stream):
             features = self._extractor.extract(image, mask)
             done = None if self._stream is None else self._stream.record_event()
         return Extracted(features, done, (time.perf_counter() - started) * 1e3)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherConfig
-from lightmatch_ros.core.errors import ImageError
+from lightmatch_ros.core.errors import DeviceLostError, DeviceMemoryError, ImageError
 from lightmatch_ros.core.extraction import SharedExtractor, overlaps, usable_cores
 from lightmatch_ros.core.pipeline import CameraPipeline, Frame, Matching
 from lightmatch_ros.simulation.sources import RoomSource
@@ -104,3 +104,21 @@ def test_a_lower_limit_counts_for_what_was_extracted_before():
     extracted = matching.extract_ahead(next(iter(RoomSource((320, 240), 10))).image)
     matching.take_fewer(50)
     assert len(matching.take(extracted)) == 50
+
+
+@pytest.mark.parametrize(
+    ("raised", "wanted"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), DeviceMemoryError),
+        (RuntimeError("CUDA error: unspecified launch failure"), DeviceLostError),
+        (RuntimeError("a mistake of ours"), RuntimeError),
+    ],
+)
+def test_what_a_device_says_comes_as_ours(raised, wanted):
+    class Fails(OneAtATime):
+        def extract(self, image, mask=None):
+            raise raised
+
+    with pytest.raises(wanted) as caught:
+        SharedExtractor(Fails(), CPU).extract(np.zeros((1, 1), np.uint8))
+    assert type(caught.value) is wanted

@@ -11,10 +11,14 @@ import torch.nn.functional as F
 from kornia.feature.xfeat import InterpolateSparse2d, XFeatModel
 from torch import Tensor
 
+from lightmatch_ros.core.engine.cuda.graphed import GraphedFunction
+from lightmatch_ros.core.engine.cuda.graphs import GraphCapture
+from lightmatch_ros.core.engine.cuda.upload import upload
 from lightmatch_ros.core.engine.interface import Precision
 from lightmatch_ros.core.engine.product import DTYPE
 from lightmatch_ros.core.features.base import Detection, ResizingExtractor
 from lightmatch_ros.core.features.maxima import strict_maxima
+from lightmatch_ros.core.features.resizer import Resizer
 from lightmatch_ros.core.features.xfeat_network import DenseMaps, XFeatNetwork
 from lightmatch_ros.core.image import Size, resample, shrunk_size
 from lightmatch_ros.core.types import ByteArray, IndexArray
@@ -38,6 +42,9 @@ class XFeatExtractor(ResizingExtractor):
 
     Source: Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024. Keypoints,
     scores and descriptors are those of kornia's `XFeat.detectAndCompute`.
+
+    On CUDA the image goes up as it is and is shrunk there, and the network is captured for each size that it sees: the
+    first image of a size takes longer. Not yet measured on a GPU.
 
     Args:
         tensors: the network's weights, by official key.
@@ -68,6 +75,10 @@ class XFeatExtractor(ResizingExtractor):
         used = {key: value for key, value in tensors.items() if not key.startswith(_UNUSED)}
         load_into(model, used, may_be_missing=_MAY_BE_MISSING)
         self._network = XFeatNetwork(model.to(device).eval(), DTYPE[precision])
+        self._graphed: GraphedFunction | None = None
+        if device.type == "cuda":
+            self._graphed = GraphedFunction(self._network, GraphCapture(device))
+        self._resizer = Resizer(device)
         self._at = {mode: InterpolateSparse2d(mode) for mode in ("bilinear", "bicubic")}
 
     def _working_size(self, original: Size) -> Size:
@@ -77,7 +88,7 @@ class XFeatExtractor(ResizingExtractor):
 
     @torch.inference_mode()
     def _detect(self, image: ByteArray, size: Size, *, masked: bool) -> Detection:
-        maps = self._network(self._upload(resample(image, size)))
+        maps = self._dense_maps(self._working_image(image, size))
         x, y = strict_maxima(maps.keypoints, DETECTION_THRESHOLD)
         positions = torch.stack([x, y], dim=1).float()  # (M, 2)
         reliability = self._sample("bilinear", maps.reliability, positions, size)[:, 0]
@@ -86,7 +97,7 @@ class XFeatExtractor(ResizingExtractor):
         table = torch.cat([positions, scores[:, None]], dim=1).cpu().numpy()  # (M, 3)
 
         def describe(chosen: IndexArray) -> Tensor:
-            return self._describe(maps, positions[torch.from_numpy(chosen).to(self._device)], size)
+            return self._describe(maps, positions[upload(chosen, self._device)], size)
 
         return Detection(table[:, :2], table[:, 2], describe)
 
@@ -104,8 +115,18 @@ class XFeatExtractor(ResizingExtractor):
         sampled: Tensor = self._at[mode](dense, positions[None], H=size[1], W=size[0])  # (1, M, D)
         return sampled[0]
 
-    def _upload(self, image: ByteArray) -> Tensor:
+    def _dense_maps(self, image: Tensor) -> DenseMaps:
+        maps: DenseMaps = self._network(image) if self._graphed is None else DenseMaps(*self._graphed(image))
+        return maps
+
+    def _working_image(self, image: ByteArray, size: Size) -> Tensor:
+        """(H, W) or (H, W, 3) bytes to the channels' mean in another size, (1, 1, h, w) float in [0, 1]."""
+        if self._device.type == "cuda":
+            return self._resizer.resize(self._mean(image), size)
+        return self._mean(resample(image, size))
+
+    def _mean(self, image: ByteArray) -> Tensor:
         """(H, W) or (H, W, 3) bytes to the channels' mean, (1, 1, H, W) float in [0, 1] on the device."""
-        pixels = torch.tensor(image, device=self._device).reshape(*image.shape[:2], -1)  # (H, W, C)
+        pixels = upload(image, self._device).reshape(*image.shape[:2], -1)  # (H, W, C)
         total = pixels.sum(dim=2, dtype=torch.int32)
         return total[None, None].float() / (255 * pixels.shape[2])
