@@ -14,6 +14,7 @@ import torch
 
 from lightmatch_ros.core.config import MatcherConfig
 from lightmatch_ros.core.engine import Engine, Precision, Prepared, create_engine, tune, untuned
+from lightmatch_ros.core.engine.cuda.upload import upload
 from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture, LightGlue, Points, load_network
 from lightmatch_ros.core.types import Features, FloatArray, Matches
@@ -102,18 +103,18 @@ class FeatureMatcher:
         return prepared
 
     def _points(self, features: Features) -> Points:
-        def upload(array: FloatArray | None) -> torch.Tensor | None:
-            return None if array is None else torch.from_numpy(array).to(self.device)
+        def optional(array: FloatArray | None) -> torch.Tensor | None:
+            return None if array is None else upload(array, self.device)
 
         scales = features.scales
         if scales is not None and self.resize:
             scales = scales * np.float32(min(1.0, self.resize / max(features.image_size)))
         return Points(
-            torch.from_numpy(features.keypoints).to(self.device),
+            upload(features.keypoints, self.device),
             features.descriptors,
             features.image_size,
-            upload(scales),
-            upload(features.orientations),
+            optional(scales),
+            optional(features.orientations),
         )
 
 
