@@ -94,6 +94,7 @@ def own_contestants(config: MatcherConfig) -> list[Contestant]:
     settings = _settings(config) | {
         "weights": found.name,
         "weights_sha256": sha256_of(found.path),
+        "filter_threshold": matcher.filter_threshold or matcher.default_threshold,
         "depth_confidence": matcher.adaptivity.depth_confidence,
         "width_confidence": matcher.adaptivity.width_confidence,
         "layers": matcher.architecture.n_layers,

@@ -149,8 +149,8 @@ _MATCHERS = (
         (
             WeightsFile(
                 "lightmatch-sift.safetensors",
-                "5628a4eaf194f9c9a7059fbe8d380eb536861178550acf7a5c7735858d9c436a",
-                3796612,
+                "a15a0e46bca9ede68df1a910f18d82d280f02877d5c9ac0eaa935470b7c90806",
+                3796660,
             ),
         ),
         "Apache-2.0",
