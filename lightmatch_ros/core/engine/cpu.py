@@ -153,19 +153,22 @@ class CpuEngine:
         self._update(self._cross_blocks[layer], rows, joined)
 
     def _project(self, block: _Block, rows: Rows, heads: int) -> Tensor:
-        return block.project(rows.low).view(len(rows.low), heads, rows.encoding.shape[-1])  # (R, heads, C)
+        projected = block.project(rows.low).view(len(rows.low), heads, rows.encoding.shape[-1])  # (R', heads, C)
+        return projected[: len(rows.states)]
 
     def _join(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """States beside room for contexts (R, 2 D), and the room as (R, H, C)."""
+        """States beside room for contexts (R', 2 D), and the room as (R', H, C); see `Rows.low` for R'."""
         dim = rows.low.shape[1]
         joined = torch.empty(len(rows.low), 2 * dim, dtype=rows.low.dtype)
         joined[:, :dim] = rows.low
+        joined[len(rows.states) :, dim:] = 0
         return joined, joined[:, dim:].view(len(joined), self._num_heads, dim // self._num_heads)
 
     def _update(self, block: _Block, rows: Rows, joined: Tensor) -> None:
-        """Adds the update for states and contexts (R, 2 D) to the states."""
+        """Adds the update for states and contexts (R', 2 D) to the states."""
         hidden = self._kernels.norm_gelu(block.update_in(joined), block.norm.weight, block.norm.bias)
-        self._kernels.add(rows.states, block.update_out(hidden), rows.low)
+        count = len(rows.states)
+        self._kernels.add(rows.states, block.update_out(hidden)[:count], rows.low[:count])
 
     def _assign(self, layer: int, threshold: float, states0: Tensor, states1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         assign = self._assigns[layer]
