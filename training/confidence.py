@@ -15,11 +15,10 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lightmatch_ros.core.lightglue import LightGlue
 from lightmatch_ros.core.lightglue.assignment import log_assignment
-from lightmatch_ros.core.lightglue.layers import Confidence
 from training import passes
 from training.dataset import Batch, Cache, PairSampler, assemble, load_cache
 from training.loss import confidence_loss
@@ -44,14 +43,12 @@ def heads_loss(network: LightGlue, batch: Batch, caution: float = 1.0) -> tuple[
     with torch.no_grad():
         states = list(passes.states(network, batch.points))
         matches = [
-            passes.batch_matches(log_assignment(*passes.head(network, i)(x[0], x[1])), 0.1)
-            for i, x in enumerate(states)
+            passes.batch_matches(log_assignment(*network.head(i)(x[0], x[1])), 0.1) for i, x in enumerate(states)
         ]
     agrees = agreement(matches)
     losses = []
-    for confidence, x, agree in zip(network.token_confidence, states, agrees, strict=False):
-        assert isinstance(confidence, Confidence)  # for the type checker
-        losses.append(confidence_loss(_linear(confidence)(x).squeeze(-1), agree, caution))
+    for i, agree in enumerate(agrees):
+        losses.append(confidence_loss(network.confidence(i)(states[i]).squeeze(-1), agree, caution))
     return torch.stack(losses).sum(), torch.stack([a.float().mean() for a in agrees])
 
 
@@ -78,12 +75,6 @@ def fit(network: LightGlue, cache: Cache, minutes: float, seed: int, caution: fl
             LOG.info(
                 "%3.0f %%, step %d, loss %.4f, agreement with the last layer %s", 100 * done, step, loss.item(), text
             )
-
-
-def _linear(confidence: Confidence) -> nn.Linear:
-    found = confidence.token[0]
-    assert isinstance(found, nn.Linear)  # for the type checker
-    return found
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from lightmatch_ros.core.lightglue import LightGlue
 from lightmatch_ros.core.lightglue.layers import Layer
-from training.passes import head
 
 _ORIENTATION = 3  # column of the position vector
 _UPDATE_GAIN = 0.1  # of each layer's last matrix; a guess
@@ -45,8 +44,8 @@ def initialise(network: LightGlue, descriptors: Tensor, seed: int) -> None:
                 assert isinstance(last, nn.Linear)  # for the type checker
                 last.weight.mul_(_UPDATE_GAIN)
                 last.bias.zero_()
-            nn.init.eye_(head(network, i).final_proj.weight).mul_(_SCORE_GAIN)
-            nn.init.zeros_(head(network, i).final_proj.bias)
+            nn.init.eye_(network.head(i).final_proj.weight).mul_(_SCORE_GAIN)
+            nn.init.zeros_(network.head(i).final_proj.bias)
         if a.scale_orientation:
             frequencies = network.posenc.Wr.weight
             frequencies[:, _ORIENTATION] = whole_frequencies(len(frequencies))

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lightmatch_ros.core.lightglue import LightGlue, Points
-from lightmatch_ros.core.lightglue.assignment import AssignmentHead, log_assignment
+from lightmatch_ros.core.lightglue.assignment import log_assignment
 from lightmatch_ros.core.lightglue.layers import CrossAttention, Layer, SelfAttention, join_heads, rotate, split_heads
 from training.ground_truth import Labels
 from training.loss import assignment_loss
@@ -60,18 +60,11 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return context
 
 
-def head(network: LightGlue, layer: int) -> AssignmentHead:
-    """Returns a layer's assignment head, counted from 0."""
-    found = network.log_assignment[str(layer)]
-    assert isinstance(found, AssignmentHead)  # for the type checker
-    return found
-
-
 def deep_loss(network: LightGlue, points: Points, labels: Labels) -> Tensor:
     """Returns the mean loss after each layer, (L,)."""
     losses = []
     for i, x in enumerate(states(network, points)):
-        similarity, logits0, logits1 = head(network, i)(x[0], x[1])
+        similarity, logits0, logits1 = network.head(i)(x[0], x[1])
         losses.append(assignment_loss(similarity, logits0, logits1, labels).mean())
     return torch.stack(losses)
 
@@ -96,5 +89,5 @@ def matches_by_layer(network: LightGlue, points: Points, threshold: float = 0.1)
     """Returns for each layer the matches it would give, see `batch_matches`."""
     found = []
     for i, x in enumerate(states(network, points)):
-        found.append(batch_matches(log_assignment(*head(network, i)(x[0], x[1])), threshold))
+        found.append(batch_matches(log_assignment(*network.head(i)(x[0], x[1])), threshold))
     return found
