@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import platform
 from pathlib import Path
 
 from lightmatch_ros.core.weights.locate import cache_directory
@@ -18,19 +19,23 @@ def cache_folder() -> Path:
 @functools.cache
 def processor_flags() -> frozenset[str]:
     """Returns what the processor can do, as Linux calls it, such as "avx512_bf16"; empty where that is unknown."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return frozenset()
-    found = [line.partition(":")[2] for line in text.splitlines() if line.startswith(("flags", "Features"))]
-    return frozenset(found[0].split()) if found else frozenset()
+    return frozenset((_cpuinfo("flags") or _cpuinfo("Features")).split())
+
+
+def processor_name() -> str:
+    """Returns the processor's name, where that is unknown its kind."""
+    return _cpuinfo("model name") or platform.machine()
 
 
 def processor() -> str:
     """Returns a text that is the same for equal processors alone."""
+    return " ".join([processor_name(), *sorted(processor_flags())])
+
+
+def _cpuinfo(key: str) -> str:
+    """The first value of a key in Linux's list of processors; empty where there is none."""
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        text = ""
-    names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
-    return " ".join([*names[:1], *sorted(processor_flags())])
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from lightmatch_ros import __version__
+from lightmatch_ros.core.engine.cache import processor_name
 from lightmatch_ros.core.engine.malloc import keep_freed_memory
 from lightmatch_ros.evaluation.report import Json
 
@@ -26,7 +27,7 @@ def describe(device: torch.device) -> dict[str, Json]:
     """Returns it all; sets the allocator for the whole process, so that peers profit from it as well."""
     return {
         "device": device_name(device),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "malloc": dict(keep_freed_memory()),
@@ -59,14 +60,6 @@ def _git(folder: Path, *words: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _versions() -> dict[str, Json]:
