@@ -128,7 +128,6 @@ def create_matcher(config: MatcherConfig, device: torch.device) -> FeatureMatche
     weights = load_matcher(config.weights, config.features)
     defaults = weights.defaults
     network = load_network(weights.tensors, scale_coef=defaults.scale_coef, scale_encoding=defaults.scale_encoding)
-    network = network.to(device)
     precision = None if config.precision == "auto" else Precision(config.precision)
     if config.tune and config.engine != "eager":
         tuning = tune(network, device, precision, config.max_keypoints)

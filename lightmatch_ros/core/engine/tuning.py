@@ -93,7 +93,7 @@ def _measure(network: LightGlue, device: torch.device, precision: Precision | No
     wanted = [precision] if precision else list(Precision)
     engines = {p: create_engine(network, device, precision=p) for p in wanted}
     count = min(max_keypoints, COUNTS[-1])
-    best = fastest({p: _matching(engine, network, device, count, FULL) for p, engine in engines.items()})
+    best = precision or fastest({p: _matching(e, network, device, count, FULL) for p, e in engines.items()})
     min_points = 0
     if network.architecture.adaptive:
         min_points = _min_points(engines[best], network, device, [c for c in COUNTS if c <= max_keypoints])
