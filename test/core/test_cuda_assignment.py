@@ -9,6 +9,7 @@ from lightglue_cases import SMALL, random_network
 from lightmatch_ros.core.engine.cuda import assignment
 from lightmatch_ros.core.engine.cuda.assignment import Heads, assign
 from lightmatch_ros.core.engine.cuda.state import State, read_answer, write_request
+from lightmatch_ros.core.engine.folded import fold
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture
 from lightmatch_ros.core.lightglue.assignment import log_assignment, mutual_matches
 
@@ -26,7 +27,7 @@ def matched(network, pairs, stop_layers, width=CAPACITY, threshold=0.05):
         state.answer.stop_layer[p] = stop_layers[p]
         for i, x in enumerate(pair):
             state.x[p, i, : len(x)] = x
-    assign(state, Heads(network), width)
+    assign(state, Heads(fold(network)), width)
     return [read_answer(words, pair) for words, pair in zip(state.answer.words, counts)]
 
 

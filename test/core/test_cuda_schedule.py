@@ -11,6 +11,7 @@ from lightmatch_ros.core.engine.cuda.layers import Layers
 from lightmatch_ros.core.engine.cuda.program import MatchProgram, PrepareProgram
 from lightmatch_ros.core.engine.cuda.schedule import HostFlags, both_ways, host_branch, launch_ahead, run_whole
 from lightmatch_ros.core.engine.cuda.state import read_answer, write_request
+from lightmatch_ros.core.engine.folded import fold
 from lightmatch_ros.core.lightglue import Adaptivity, LightGlue
 
 WIDTHS = (32, 16, 8)
@@ -84,8 +85,8 @@ def test_host_flags_are_those_at_the_time_of_sending():
 
 def loaded_program(adaptivity: Adaptivity, counts=((20, 13),), batch: int = 1) -> MatchProgram:
     network = random_network()
-    layers = Layers(network, torch.float32)
-    program = MatchProgram(network, layers, Heads(network), batch, WIDTHS, torch.float32)
+    layers = Layers(fold(network), network.architecture.num_heads, torch.float32)
+    program = MatchProgram(network, layers, Heads(fold(network)), batch, WIDTHS, torch.float32)
     for p, pair in enumerate(counts):
         for i, points in enumerate(pair_of(network, *pair, seed=p)):
             prepare = PrepareProgram(network, layers, 32, torch.float32)
@@ -181,8 +182,8 @@ def test_no_step_depends_on_what_is_in_a_tensor(dtype, by_length, monkeypatch):
         monkeypatch.setattr("lightmatch_ros.core.engine.cuda.layers.attend", attention._by_length)
     with FakeTensorMode(), torch.inference_mode():
         network = LightGlue(ENCODES_SCALE).requires_grad_(False)
-        layers = Layers(network, dtype)
-        program = MatchProgram(network, layers, Heads(network), 2, WIDTHS, dtype)
+        layers = Layers(fold(network), network.architecture.num_heads, dtype)
+        program = MatchProgram(network, layers, Heads(fold(network)), 2, WIDTHS, dtype)
         prepare = PrepareProgram(network, layers, 32, dtype)
         run_whole(program, both_ways)
         prepare.run()

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lightmatch_ros.core.engine.kernels import Kernels
+from lightmatch_ros.core.lightglue.assignment import mutual_pairs
 
 # Up to here the similarities are held in one piece, 64 MB; above in blocks, and twice computed.
 WHOLE_ELEMENTS = 1 << 24
@@ -43,10 +44,7 @@ def best_matches(
         values, best1_of_0, best0_of_1 = kernels.assign(projected0 @ projected1.T, logits0, logits1)
     else:
         values, best1_of_0, best0_of_1 = assign_in_blocks(projected0, projected1, logits0, logits1)
-    scores = values.exp()
-    own = torch.arange(len(scores), device=scores.device)
-    indices0 = ((best0_of_1[best1_of_0] == own) & (scores > threshold)).nonzero().squeeze(1)  # sync: K is data
-    return indices0, best1_of_0[indices0], scores[indices0]
+    return mutual_pairs(values.exp(), best1_of_0, best0_of_1, threshold)
 
 
 def assign_in_blocks(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,10 +19,9 @@ from lightmatch_ros.core.engine.kernels import Kernels, rotary
 from lightmatch_ros.core.engine.malloc import keep_freed_memory
 from lightmatch_ros.core.engine.product import DTYPE, Product
 from lightmatch_ros.core.engine.progress import Progress
-from lightmatch_ros.core.engine.random_points import random_points
+from lightmatch_ros.core.engine.random_points import match_random
 from lightmatch_ros.core.engine.rows import Rows, gather
 from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points
-from lightmatch_ros.core.lightglue.adaptive import FULL
 from lightmatch_ros.core.lightglue.network import check_adaptivity
 
 
@@ -119,11 +117,7 @@ class CpuEngine:
 
     def warm_up(self, counts: Sequence[int]) -> float:
         """See `Engine.warm_up`."""
-        started = time.perf_counter()
-        for count in counts:
-            images = self.prepare([random_points(self._network.architecture, count, torch.device("cpu"))] * 2)
-            self.match([(images[0], images[1])], FULL, 0.1)
-        return time.perf_counter() - started
+        return match_random(self, self._network, counts)
 
     def _embed(self, points: Points) -> tuple[Tensor, Tensor]:
         network = self._network

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightmatch_ros.core.engine.interface import Precision, Prepared, own
-from lightmatch_ros.core.engine.random_points import random_points
+from lightmatch_ros.core.engine.random_points import match_random
 from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points
-from lightmatch_ros.core.lightglue.adaptive import FULL
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +55,4 @@ class EagerEngine:
 
     def warm_up(self, counts: Sequence[int]) -> float:
         """See `Engine.warm_up`."""
-        started = time.perf_counter()
-        device = next(self._network.parameters()).device
-        for count in counts:
-            (image,) = self.prepare([random_points(self._network.architecture, count, device)])
-            self.match([(image, image)], FULL, 0.1)
-        return time.perf_counter() - started
+        return match_random(self, self._network, counts)

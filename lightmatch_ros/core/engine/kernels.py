@@ -54,7 +54,7 @@ class Kernels(Protocol):
 
 
 def rotary(angles: Tensor, dtype: torch.dtype) -> Tensor:
-    """Returns cosines and signed sines for both halves of a head's channels, (2, R, C), for angles (R, C / 2)."""
+    """Returns cosines and signed sines for both halves of a head's channels, (2, ..., C), for angles (..., C / 2)."""
     cosine, sine = angles.cos(), angles.sin()
     return torch.stack([torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)]).to(dtype)
 

@@ -53,8 +53,13 @@ def mutual_matches(log_scores: Tensor, threshold: float) -> tuple[Tensor, Tensor
         the threshold, in the order of indices0.
     """
     best0, best1_of_0 = log_scores.max(1)
-    best0_of_1 = log_scores.argmax(0)
-    scores = best0.exp()
-    own = torch.arange(len(best0), device=log_scores.device)
+    return mutual_pairs(best0.exp(), best1_of_0, log_scores.argmax(0), threshold)
+
+
+def mutual_pairs(
+    scores: Tensor, best1_of_0: Tensor, best0_of_1: Tensor, threshold: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns what `mutual_matches` does, for rows' best scores (M,) and columns (M,), and columns' best rows (N,)."""
+    own = torch.arange(len(scores), device=scores.device)
     indices0 = ((best0_of_1[best1_of_0] == own) & (scores > threshold)).nonzero().squeeze(1)  # sync: K is data
     return indices0, best1_of_0[indices0], scores[indices0]

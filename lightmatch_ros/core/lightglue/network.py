@@ -103,23 +103,34 @@ class LightGlue(nn.Module):
         return self.input_proj(points.descriptors), self.posenc(self.positions(points))
 
     def positions(self, points: Points) -> Tensor:
+        """Returns position vectors, see `position_vectors`."""
+        size = points.keypoints.new_tensor(points.size)
+        return self.position_vectors(points.keypoints, size, points.scales, points.orientations)
+
+    def position_vectors(
+        self, keypoints: Tensor, size: Tensor, scales: Tensor | None, orientations: Tensor | None
+    ) -> Tensor:
         """Returns position vectors, (..., M, position_dim).
 
         Convention: pixels minus half the size, divided by half the longer side, as the official checkpoints expect.
 
+        Args:
+            keypoints: (..., M, 2), pixels.
+            size: (2,), width and height, pixels, where the keypoints are.
+            scales: (..., M), pixels.
+            orientations: (..., M), radians.
+
         Raises:
             ConfigurationError: scales or orientations are wanted and absent.
         """
-        size = points.keypoints.new_tensor(points.size)
-        xy = (points.keypoints - size / 2) / (size.max() / 2)
+        xy = (keypoints - size / 2) / (size.max() / 2)
         if not self.architecture.scale_orientation:
             return xy
-        if points.scales is None or points.orientations is None:
-            raise ConfigurationError("features without scale and orientation, wanted both: these weights encode them")
-        scales = points.scales * self.architecture.scale_coef
+        scales, orientations = encoded_columns(scales, orientations)
+        scales = scales * self.architecture.scale_coef
         if self.architecture.scale_encoding == "log2":
             scales = scales.clamp_min(1e-3).log2()
-        return torch.cat([xy, scales.unsqueeze(-1), points.orientations.unsqueeze(-1)], dim=-1)
+        return torch.cat([xy, scales.unsqueeze(-1), orientations.unsqueeze(-1)], dim=-1)
 
     @torch.inference_mode()
     def forward(
@@ -203,6 +214,13 @@ class LightGlue(nn.Module):
             log_scores = log_assignment(*self.head(stop_layer - 1)(side0.x, side1.x))
             i0, i1, scores = mutual_matches(log_scores, threshold)
         return NetworkOutput(side0.kept[i0], side1.kept[i1], scores, stop_layer, num_kept, side0.layers, side1.layers)
+
+
+def encoded_columns(scales: Tensor | None, orientations: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Returns both; raises ConfigurationError where one is absent, for weights that encode them."""
+    if scales is None or orientations is None:
+        raise ConfigurationError("features without scale and orientation, wanted both: these weights encode them")
+    return scales, orientations
 
 
 def check_adaptivity(adaptivity: Adaptivity, architecture: Architecture) -> None:

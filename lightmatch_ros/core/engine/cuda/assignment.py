@@ -9,13 +9,15 @@ beyond the counts are at minus infinity.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lightmatch_ros.core.engine.cuda.decisions import existing
 from lightmatch_ros.core.engine.cuda.state import State
-from lightmatch_ros.core.lightglue import LightGlue
+from lightmatch_ros.core.engine.folded import FoldedLayer
 
 # Similarities in a block, of 4 bytes: 16 MB, so that 2,048 points are one block (guess, not measured on a GPU).
 BLOCK_ELEMENTS = 1 << 22
@@ -25,19 +27,14 @@ class Heads:
     """The assignment heads of all layers, float32; a pair takes the one of the layer where it stopped.
 
     Args:
-        network: of which only the last layer may have a head.
+        folded: of which only the last layer may have a head.
     """
 
-    def __init__(self, network: LightGlue) -> None:
-        n_layers, dim = network.architecture.n_layers, network.architecture.descriptor_dim
-        layers = range(n_layers) if network.architecture.adaptive else [n_layers - 1]
-        heads = [network.head(layer) for layer in layers]
-        scale = dim**-0.25  # of similarities, half of it in each image
-        self._first = layers[0]
-        self._weight = torch.stack([head.final_proj.weight.T * scale for head in heads])  # (L, D, D)
-        self._bias = torch.stack([head.final_proj.bias * scale for head in heads])  # (L, D)
-        self._matchability = torch.stack([head.matchability.weight[0] for head in heads])  # (L, D)
-        self._offset = torch.stack([head.matchability.bias for head in heads])  # (L, 1)
+    def __init__(self, folded: Sequence[FoldedLayer]) -> None:
+        heads = [layer.assign for layer in folded if layer.assign is not None]
+        self._first = len(folded) - len(heads)
+        self._weight = torch.stack([head.weight.T for head in heads])  # (L, D, D + 1)
+        self._bias = torch.stack([head.bias for head in heads])  # (L, D + 1)
 
     def __call__(self, x: Tensor, stop_layer: Tensor) -> tuple[Tensor, Tensor]:
         """Returns projections (B, 2, W, D), whose products are similarities, and matchability logits (B, 2, W).
@@ -47,13 +44,9 @@ class Heads:
             stop_layer: (B,) int32, layers that have run; 0 gives the first head, for pairs that nobody reads.
         """
         which = (stop_layer - 1 - self._first).clamp_min(0)
-        weight, bias, matchability, offset = (
-            values.index_select(0, which) for values in (self._weight, self._bias, self._matchability, self._offset)
-        )
-        rows = x.flatten(1, 2)  # (B, 2 W, D)
-        projected = torch.baddbmm(bias.unsqueeze(1), rows, weight)
-        logits = torch.baddbmm(offset.unsqueeze(2), rows, matchability.unsqueeze(2))
-        return projected.view(x.shape), logits.view(x.shape[:3])
+        weight, bias = self._weight.index_select(0, which), self._bias.index_select(0, which)
+        both = torch.baddbmm(bias.unsqueeze(1), x.flatten(1, 2), weight).view(*x.shape[:3], -1)  # (B, 2, W, D + 1)
+        return both[..., :-1], both[..., -1]
 
 
 def assign(state: State, heads: Heads, width: int) -> None:

@@ -8,19 +8,20 @@ width that a step runs on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lightmatch_ros.core.engine.cuda.attention import attend
-from lightmatch_ros.core.engine.folded import Affine, FoldedBlock, fold
-from lightmatch_ros.core.lightglue import LightGlue
+from lightmatch_ros.core.engine.folded import Affine, FoldedBlock, FoldedLayer
+from lightmatch_ros.core.engine.kernels import rotary
 
 
-def rotary(angles: Tensor, dtype: torch.dtype) -> Tensor:
-    """Returns cosines and signed sines for both halves of a head's channels, (..., 2 C), for angles (..., C / 2)."""
-    cosine, sine = angles.cos(), angles.sin()
-    return torch.cat([cosine, cosine, -sine, sine], -1).to(dtype)
+def rotary_rows(angles: Tensor, dtype: torch.dtype) -> Tensor:
+    """Returns `rotary`'s cosines and sines beside each other, (..., 2 C), for angles (..., C / 2)."""
+    return torch.cat(rotary(angles, dtype).unbind(), -1)
 
 
 def rotate(x: Tensor, encoding: Tensor) -> Tensor:
@@ -89,10 +90,9 @@ class Layers:
         decides: of each layer, logits of confidence and matchability, float32; None where it has no heads.
     """
 
-    def __init__(self, network: LightGlue, dtype: torch.dtype) -> None:
-        folded, heads = fold(network), network.architecture.num_heads
-        self.self_blocks = [Block(layer.self_block, heads, dtype) for layer in folded]
-        self.cross_blocks = [Block(layer.cross_block, heads, dtype) for layer in folded]
+    def __init__(self, folded: Sequence[FoldedLayer], num_heads: int, dtype: torch.dtype) -> None:
+        self.self_blocks = [Block(layer.self_block, num_heads, dtype) for layer in folded]
+        self.cross_blocks = [Block(layer.cross_block, num_heads, dtype) for layer in folded]
         self.decides: list[Affine | None] = [layer.decide for layer in folded]
 
 

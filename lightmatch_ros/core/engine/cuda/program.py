@@ -18,11 +18,11 @@ from torch import Tensor
 
 from lightmatch_ros.core.engine.cuda import assignment, decisions
 from lightmatch_ros.core.engine.cuda.assignment import Heads
-from lightmatch_ros.core.engine.cuda.layers import Layers, rotary
+from lightmatch_ros.core.engine.cuda.layers import Layers, rotary_rows
 from lightmatch_ros.core.engine.cuda.state import State
-from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.lightglue import LightGlue, Points
 from lightmatch_ros.core.lightglue.adaptive import confidence_threshold
+from lightmatch_ros.core.lightglue.network import encoded_columns
 
 
 class MatchProgram:
@@ -137,30 +137,17 @@ class PrepareProgram:
         self.keypoints[:count].copy_(points.keypoints)
         self.descriptors[:count].copy_(points.descriptors)
         if self._network.architecture.scale_orientation:
-            if points.scales is None or points.orientations is None:
-                raise ConfigurationError(
-                    "features without scale and orientation, wanted both: these weights encode them"
-                )
-            self.scales[:count].copy_(points.scales)
-            self.orientations[:count].copy_(points.orientations)
+            scales, orientations = encoded_columns(points.scales, points.orientations)
+            self.scales[:count].copy_(scales)
+            self.orientations[:count].copy_(orientations)
         for place, number in enumerate((count, *points.size)):
             self.request[place].fill_(number)  # a kernel's argument: no copy from the host, nothing to wait for
 
     def run(self) -> None:
         """Computes the outputs."""
-        encoding = rotary(self._network.posenc.Wr(self._positions()), self.encoding.dtype)
+        positions = self._network.position_vectors(self.keypoints, self.request[1:], self.scales, self.orientations)
+        encoding = rotary_rows(self._network.posenc.Wr(positions), self.encoding.dtype)
         x = self._network.input_proj(self.descriptors)
         count = self.request[:1].to(torch.int32)
         self.x.copy_(self._block.self_attention(x[None], encoding[None], count)[0])
         self.encoding.copy_(encoding)
-
-    def _positions(self) -> Tensor:
-        """As `LightGlue.positions`, whose image size would be copied from the host."""
-        architecture, size = self._network.architecture, self.request[1:]
-        xy = (self.keypoints - size / 2) / (size.max() / 2)
-        if not architecture.scale_orientation:
-            return xy
-        scales = self.scales * architecture.scale_coef
-        if architecture.scale_encoding == "log2":
-            scales = scales.clamp_min(1e-3).log2()
-        return torch.cat([xy, scales.unsqueeze(-1), self.orientations.unsqueeze(-1)], dim=-1)

@@ -26,11 +26,11 @@ from lightmatch_ros.core.engine.cuda.schedule import (
     host_branch,
 )
 from lightmatch_ros.core.engine.cuda.transfer import DeviceFlags, Slot
+from lightmatch_ros.core.engine.folded import fold
 from lightmatch_ros.core.engine.interface import Precision, Prepared
+from lightmatch_ros.core.engine.product import DTYPE
 from lightmatch_ros.core.errors import DeviceError
 from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points
-
-DTYPE = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16}
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +126,9 @@ class Factory:
         self._network = network
         self._device = next(network.parameters()).device
         self._dtype = DTYPE[precision]
-        self._layers = Layers(network, self._dtype)
-        self._heads = Heads(network)
+        folded = fold(network)
+        self._layers = Layers(folded, network.architecture.num_heads, self._dtype)
+        self._heads = Heads(folded)
         on_cuda = self._device.type == "cuda"
         self._graphs = graphs.GraphCapture(self._device) if on_cuda else None
         self._branch: Branch = graphs.CapturedBranch() if on_cuda else host_branch
