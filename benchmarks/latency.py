@@ -10,34 +10,18 @@ rendered beforehand, the node runs in a process of its own, its memory is watche
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(Path(__file__).parents[1] / "config" / "fastdds.xml"))
 
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
 from lightmatch_msgs.msg import MatcherStatus, RelativePose
+from node_benchmark import QUEUE, START_TIMEOUT_S, add_options, camera_info, machine, render, start_node, write
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
-from lightmatch_ros import __version__
-from lightmatch_ros.core.image import to_gray
-from lightmatch_ros.ros.image_conversions import array_to_image
-from lightmatch_ros.simulation.sources import RoomSource
-
-QUEUE = QoSProfile(depth=50)
-START_TIMEOUT_S = 120.0
 FRAME_TIMEOUT_S = 10.0
 WARM_UP_FRAMES = 10
 
@@ -47,10 +31,7 @@ class Probe(Node):
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__("latency_probe")
-        source = RoomSource(size)
-        self._info = CameraInfo(width=size[0], height=size[1], distortion_model="plumb_bob", d=[0.0] * 5)
-        self._info.k = source.calibration.K.reshape(9)
-        self._info.p = np.hstack([source.calibration.K, np.zeros((3, 1))]).reshape(12)
+        self._info = camera_info(size)
         self._images = self.create_publisher(Image, "camera/image_raw", QUEUE)
         self._infos = self.create_publisher(CameraInfo, "camera/camera_info", QUEUE)
         self.create_subscription(RelativePose, "lightmatch/camera/relative_pose", self._on_pose, QUEUE)
@@ -109,15 +90,8 @@ class Probe(Node):
 def measure(args: argparse.Namespace) -> list[dict[str, float]]:
     """Runs the node and sends it frames at the given rate, there and back along the virtual camera's way."""
     size = (args.width, args.height)
-    frames = iter(RoomSource(size, rate_hz=10))
-    pictures = [next(frames).image for _ in range(args.images)]
-    if args.encoding == "mono8":
-        pictures = [to_gray(picture) for picture in pictures]
-    images = [array_to_image(picture, args.encoding) for picture in pictures]
-    images += images[-2:0:-1]
-    given = [word for setting in args.parameter for word in ("-p", setting)]
-    command = [sys.executable, "-m", "lightmatch_ros.ros.node", "--ros-args", "-p", "status_period_s:=0.1"]
-    process = subprocess.Popen([*command, "-p", "reliability:=reliable", *given])
+    images = render(args, rate_hz=10)
+    process = start_node("status_period_s:=0.1", "reliability:=reliable", *args.parameter)
     rclpy.init()
     probe = Probe(size)
     records = []
@@ -152,34 +126,20 @@ def summarise(records: list[dict[str, float]], args: argparse.Namespace) -> dict
         "rate": args.rate,
         "parameters": args.parameter,
     }
-    machine = {"processor": processor(), "cores": os.cpu_count(), "version": __version__}
-    return {"frames": len(records), "settings": settings, "machine": machine, "figures": figures}
-
-
-def processor() -> str:
-    """Name of the processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return {"frames": len(records), "settings": settings, "machine": machine(), "figures": figures}
 
 
 def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=200)
-    parser.add_argument("--images", type=int, default=40, help="different images, sent there and back")
     parser.add_argument("--rate", type=float, default=5.0, help="frames a second at most")
-    parser.add_argument("--width", type=int, default=640)
-    parser.add_argument("--height", type=int, default=480)
-    parser.add_argument("--encoding", choices=("mono8", "bgr8"), default="mono8")
-    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME:=VALUE")
-    parser.add_argument("--json", type=Path)
+    add_options(parser)
     args = parser.parse_args()
     report = summarise(measure(args), args)
     for name, values in report["figures"].items():
         print(f"{name:14s}" + "".join(f"  {key} {value:8.2f}" for key, value in values.items()))
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+    write(report, args.json)
 
 
 if __name__ == "__main__":

@@ -11,33 +11,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(Path(__file__).parents[1] / "config" / "fastdds.xml"))
 
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
-from latency import START_TIMEOUT_S, processor
 from lightmatch_msgs.msg import MatchArray, MatcherStatus, RelativePose
+from node_benchmark import QUEUE, START_TIMEOUT_S, add_options, camera_info, machine, render, start_node, write
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
-from lightmatch_ros import __version__
-from lightmatch_ros.core.image import to_gray
-from lightmatch_ros.ros.image_conversions import array_to_image
-from lightmatch_ros.simulation.sources import RoomSource
-
-QUEUE = QoSProfile(depth=50)
 WARM_UP_S = 3.0
 LAST_WORD_S = 2.0  # for the answers to the last images
 
@@ -47,11 +33,8 @@ class Camera(Node):
 
     def __init__(self, size: tuple[int, int], images: list[Image]) -> None:
         super().__init__("throughput_camera")
-        source = RoomSource(size)
         self._all = images
-        self._info = CameraInfo(width=size[0], height=size[1], distortion_model="plumb_bob", d=[0.0] * 5)
-        self._info.k = source.calibration.K.reshape(9)
-        self._info.p = np.hstack([source.calibration.K, np.zeros((3, 1))]).reshape(12)
+        self._info = camera_info(size)
         self._images = self.create_publisher(Image, "camera/image_raw", QUEUE)
         self._infos = self.create_publisher(CameraInfo, "camera/camera_info", QUEUE)
         self.create_subscription(MatchArray, "lightmatch/camera/matches", self._on_matches, QUEUE)
@@ -88,17 +71,10 @@ class Camera(Node):
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Runs the node and sends it frames, there and back along the virtual camera's way."""
-    size = (args.width, args.height)
-    frames = iter(RoomSource(size, rate_hz=args.rate))
-    pictures = [next(frames).image for _ in range(args.images)]
-    if args.encoding == "mono8":
-        pictures = [to_gray(picture) for picture in pictures]
-    images = [array_to_image(picture, args.encoding) for picture in pictures]
-    images += images[-2:0:-1]
-    given = [word for setting in args.parameter for word in ("-p", setting)]
-    process = subprocess.Popen([sys.executable, "-m", "lightmatch_ros.ros.node", "--ros-args", *given])
+    images = render(args, args.rate)
+    process = start_node(*args.parameter)
     rclpy.init()
-    camera = Camera(size, images)
+    camera = Camera((args.width, args.height), images)
     executor = SingleThreadedExecutor()
     executor.add_node(camera)
     thread = threading.Thread(target=executor.spin, daemon=True)
@@ -141,7 +117,7 @@ def _figures(camera: Camera, args: argparse.Namespace) -> dict[str, Any]:
         "answered_per_s": len(ages) / span_s,
         "age_ms": {"median": median, "iqr": high - low, "p95": p95, "p99": p99, "max": ages.max()},
         "matches_median": float(np.median(camera.matches)),
-        "memory_mb": {"first_minute": max(memory[:60]), "last": memory[-1], "largest": max(memory)},
+        "memory_mb": {"first_60_statuses": max(memory[:60]), "last": memory[-1], "largest": max(memory)},
         "stages_ms": {
             name: float(np.median([getattr(status, name) for status in camera.statuses if status.processed]))
             for name in ("queue_ms", "extract_ms", "match_ms", "geometry_ms", "publish_ms")
@@ -154,21 +130,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=10.0, help="frames a second")
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--images", type=int, default=40, help="different images, sent there and back")
-    parser.add_argument("--width", type=int, default=640)
-    parser.add_argument("--height", type=int, default=480)
-    parser.add_argument("--encoding", choices=("mono8", "bgr8"), default="mono8")
-    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME:=VALUE")
-    parser.add_argument("--json", type=Path)
+    add_options(parser)
     args = parser.parse_args()
     settings = {key: value for key, value in vars(args).items() if key != "json"}
-    machine = {"processor": processor(), "cores": os.cpu_count(), "version": __version__}
-    report = {"settings": settings, "machine": machine, "figures": measure(args)}
-    text = json.dumps(report, indent=1)
-    print(text)
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(text + "\n")
+    report = {"settings": settings, "machine": machine(), "figures": measure(args)}
+    print(json.dumps(report, indent=1))
+    write(report, args.json)
 
 
 if __name__ == "__main__":
