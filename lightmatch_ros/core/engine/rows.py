@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 lightmatch_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""The points of several pairs, one after the other as the rows of one matrix: no padding, no masks, any counts."""
+"""The points of several pairs, one after the other as the rows of one matrix: no masks, any counts."""
 
 from __future__ import annotations
 
