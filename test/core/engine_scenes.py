@@ -1,11 +1,10 @@
 # SPDX-FileCopyrightText: 2026 lightmatch_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Networks that really stop and prune, points that really match, and what it means that two answers are the same."""
+"""Networks that really stop and prune, and points that really match; see `lightglue_cases` for the comparison."""
 
 import torch
 
-from lightmatch_ros.core.engine import Engine
-from lightmatch_ros.core.lightglue import Adaptivity, Architecture, LightGlue, NetworkOutput, Points
+from lightmatch_ros.core.lightglue import Architecture, LightGlue, Points
 
 # The kinds of networks that checkpoints exist for, fewer layers where the full depth adds only time.
 ARCHITECTURES = {
@@ -63,17 +62,3 @@ def seen_again(first: Points, count: int, seed: int) -> Points:
         first.scales[order],
         first.orientations[order],
     )
-
-
-def run(engine: Engine, pairs: list[tuple[Points, Points]], adaptivity: Adaptivity) -> list[NetworkOutput]:
-    """Prepares and matches."""
-    prepared = engine.prepare([image for pair in pairs for image in pair])
-    return engine.match(list(zip(prepared[0::2], prepared[1::2], strict=True)), adaptivity, 0.1)
-
-
-def assert_same(got: NetworkOutput, wanted: NetworkOutput, tolerance: float = 1e-4) -> None:
-    """The same matches, scores within the tolerance, the same decisions."""
-    assert torch.equal(got.indices0, wanted.indices0) and torch.equal(got.indices1, wanted.indices1)
-    torch.testing.assert_close(got.scores, wanted.scores, atol=tolerance, rtol=0)
-    assert (got.stop_layer, got.num_kept) == (wanted.stop_layer, wanted.num_kept)
-    assert torch.equal(got.layers0, wanted.layers0) and torch.equal(got.layers1, wanted.layers1)

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines against the reference network: the same matches, scores and decisions for any counts, alone and together."""
 
+import functools
 import itertools
 import subprocess
 
 import engine_scenes as scenes
+import lightglue_cases
 import pytest
 import torch
+from lightglue_cases import assert_same
 
 from lightmatch_ros.core.engine import Precision, create_engine
 from lightmatch_ros.core.engine.cpu import CpuEngine
@@ -17,6 +20,7 @@ from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture
 
 CPU = torch.device("cpu")
+run = functools.partial(lightglue_cases.run, threshold=0.1)
 FULL, BOTH = Adaptivity(-1, -1), Adaptivity(0.95, 0.99)
 ADAPTIVITIES = {"full": FULL, "depth": Adaptivity(0.95, -1), "width": Adaptivity(-1, 0.99), "both": BOTH}
 # Counts at and beside the edges of what engines work in: 6 queries, 16 lanes, 64 keys, 256 queries.
@@ -39,7 +43,7 @@ def test_equals_the_reference(name):
     for adaptivity in ADAPTIVITIES.values():
         wanted = network(*pair, adaptivity)
         for engine in engines(network).values():
-            scenes.assert_same(scenes.run(engine, [pair], adaptivity)[0], wanted)
+            assert_same(run(engine, [pair], adaptivity)[0], wanted)
 
 
 def test_the_scenes_stop_prune_and_match():
@@ -63,7 +67,7 @@ def test_equals_the_reference_at_every_edge(count0):
         first = scenes.points(architecture, count0, count0)
         pair = first, scenes.seen_again(first, count1, count1)
         for adaptivity, engine in itertools.product((FULL, BOTH), engines(network).values()):
-            scenes.assert_same(scenes.run(engine, [pair], adaptivity)[0], network(*pair, adaptivity))
+            assert_same(run(engine, [pair], adaptivity)[0], network(*pair, adaptivity))
 
 
 def test_thousands_of_points():
@@ -72,7 +76,7 @@ def test_thousands_of_points():
     first = scenes.points(architecture, 5000, 1)
     pair = first, scenes.seen_again(first, 4001, 2)
     for engine in engines(network).values():
-        scenes.assert_same(scenes.run(engine, [pair], FULL)[0], network(*pair, FULL))
+        assert_same(run(engine, [pair], FULL)[0], network(*pair, FULL))
 
 
 def test_together_is_as_alone():
@@ -84,9 +88,9 @@ def test_together_is_as_alone():
         first = scenes.points(architecture, count0, seed)
         pairs.append((first, scenes.seen_again(first, count1, seed + 50)))
     for engine in [*engines(network).values(), EagerEngine(network)]:
-        together = scenes.run(engine, pairs, BOTH)
+        together = run(engine, pairs, BOTH)
         for pair, got in zip(pairs, together, strict=True):
-            scenes.assert_same(got, network(*pair, BOTH))
+            assert_same(got, network(*pair, BOTH))
     assert len({out.stop_layer for out in together}) > 2, "pairs of this test must stop at different layers"
     assert engine.match([], BOTH, 0.1) == [] and engine.prepare([]) == []
 
@@ -100,7 +104,7 @@ def test_small_images_are_not_pruned():
     wanted = network(*pair, adaptivity)
     assert len(set(wanted.layers0.tolist())) == 1 and len(set(wanted.layers1.tolist())) > 1
     for engine in engines(network).values():
-        scenes.assert_same(scenes.run(engine, [pair], adaptivity)[0], wanted)
+        assert_same(run(engine, [pair], adaptivity)[0], wanted)
 
 
 def test_a_prepared_image_serves_many_matches():
@@ -113,7 +117,7 @@ def test_a_prepared_image_serves_many_matches():
         for seed in (2, 3):
             frame = scenes.seen_again(keyframe, 90, seed)
             (prepared,) = engine.prepare([frame])
-            scenes.assert_same(engine.match([(kept, prepared)], BOTH, 0.1)[0], network(keyframe, frame, BOTH))
+            assert_same(engine.match([(kept, prepared)], BOTH, 0.1)[0], network(keyframe, frame, BOTH))
 
 
 def test_another_engine_s_image_is_refused():
@@ -128,8 +132,8 @@ def test_adaptivity_without_heads_is_an_error():
     for engine in engines(network).values():
         image = scenes.points(network.architecture, 3, 1)
         with pytest.raises(ConfigurationError, match="no heads"):
-            scenes.run(engine, [(image, image)], BOTH)
-        assert scenes.run(engine, [(image, image)], FULL)[0].stop_layer == 2
+            run(engine, [(image, image)], BOTH)
+        assert run(engine, [(image, image)], FULL)[0].stop_layer == 2
 
 
 def test_missing_scales_are_an_error():
@@ -153,5 +157,5 @@ def test_nothing_is_compiled_after_the_warm_up(monkeypatch):
     monkeypatch.setattr(torch, "compile", refuse)
     for seed, count in enumerate([1, 3, 17, 64, 99, 130]):
         first = scenes.points(network.architecture, count, seed)
-        scenes.run(engine, [(first, scenes.seen_again(first, count + 1, seed))], BOTH)
+        run(engine, [(first, scenes.seen_again(first, count + 1, seed))], BOTH)
     assert engine.compilations == compiled
