@@ -62,6 +62,7 @@ EXTRAS = {
         "mypy",
         "pytest",
         "ruff",
+        "triton; platform_system == 'Linux'",  # its interpreter; torch built for CUDA brings it
     ],
 }
 

@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
+import torch
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # read where kernels are defined: they then run on a CPU
 
 # Beside the repository, not in it: data and weights that are not ours to redistribute.
 SHARED = Path(__file__).resolve().parents[2] / "shared"

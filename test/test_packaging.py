@@ -65,7 +65,7 @@ def extras():
     """Returns the names in the extras of setup.py, without versions."""
     (wanted,) = re.findall(r"^EXTRAS = (\{.*?^\})", (ROOT / "setup.py").read_text(), re.MULTILINE | re.DOTALL)
     lists = ast.literal_eval(wanted).values()
-    return {re.split(r"[<>=\[]", requirement)[0] for names in lists for requirement in names}
+    return {re.split(r"[<>=\[;]", requirement)[0] for names in lists for requirement in names}
 
 
 def test_manifest_names_every_ros_package_that_is_imported():

@@ -20,11 +20,12 @@ from lightglue_cases import (
 )
 
 from lightmatch_ros.core.engine import Precision
-from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine
+from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine, Scheme
 from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture, LightGlue, Points
 
 BUCKETS = Buckets((8, 16, 32, 64))
+STEPPED = [Scheme.CONDITIONAL, Scheme.AHEAD]
 EDGES = [1, 2, *(edge + step for edge in BUCKETS.capacities for step in (-1, 0, 1))]
 NETWORKS = {
     "random": random_network,
@@ -34,8 +35,8 @@ NETWORKS = {
 
 
 @functools.cache
-def engine_of(name: str, conditional: bool = True) -> CudaEngine:
-    engine = CudaEngine(NETWORKS[name](), Precision.FP32, BUCKETS, conditional=conditional)
+def engine_of(name: str, scheme: Scheme = Scheme.CONDITIONAL) -> CudaEngine:
+    engine = CudaEngine(NETWORKS[name](), Precision.FP32, BUCKETS, scheme=scheme)
     engine.warm_up([BUCKETS.largest])
     return engine
 
@@ -55,22 +56,22 @@ def assert_equals_reference(engine, counts, adaptivity, seed=0, threshold=0.01):
     return outputs
 
 
-@pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.parametrize("scheme", STEPPED)
 @pytest.mark.parametrize("adaptivity", ADAPTIVITIES)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_equals_reference_at_every_bucket_edge(name, adaptivity, conditional):
-    engine = engine_of(name, conditional)
+def test_equals_reference_at_every_bucket_edge(name, adaptivity, scheme):
+    engine = engine_of(name, scheme)
     counts = [(edge, edge) for edge in EDGES] + [(edge, 5) for edge in EDGES] + [(3, edge) for edge in EDGES]
     assert_equals_reference(engine, counts, ADAPTIVITIES[adaptivity])
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-def test_cases_really_match_stop_prune_and_narrow(conditional):
+@pytest.mark.parametrize("scheme", STEPPED)
+def test_cases_really_match_stop_prune_and_narrow(scheme):
     """The comparison above means something only where the networks do something."""
     stops, pruned, narrowed, matches = set(), 0, 0, 0
     for seed in range(6):
         for name in ADAPTIVITIES:
-            (out,) = assert_equals_reference(engine_of("random", conditional), [(60, 50)], ADAPTIVITIES[name], seed)
+            (out,) = assert_equals_reference(engine_of("random", scheme), [(60, 50)], ADAPTIVITIES[name], seed)
             stops.add(out.stop_layer)
             pruned += out.num_kept < 110
             narrowed += max((out.layers0 == out.stop_layer).sum(), (out.layers1 == out.stop_layer).sum()) <= 32
@@ -87,11 +88,11 @@ def test_cases_really_match_stop_prune_and_narrow(conditional):
     depth=st.sampled_from([-1, 0.5, 0.9, 0.95, 0.99]),
     width=st.sampled_from([-1, 0.5, 0.7, 0.9, 0.99]),
     min_points=st.sampled_from([0, 10, 40]),
-    conditional=st.booleans(),
+    scheme=st.sampled_from(STEPPED),
 )
-def test_equals_reference_for_any_counts_and_settings(count0, count1, seed, depth, width, min_points, conditional):
+def test_equals_reference_for_any_counts_and_settings(count0, count1, seed, depth, width, min_points, scheme):
     adaptivity = Adaptivity(depth, width, min_points)
-    assert_equals_reference(engine_of("random", conditional), [(count0, count1)], adaptivity, seed)
+    assert_equals_reference(engine_of("random", scheme), [(count0, count1)], adaptivity, seed)
 
 
 @pytest.mark.parametrize("counts", [(0, 0), (0, 5), (5, 0), (1, 1), (1, 64), (64, 1)])
@@ -105,24 +106,24 @@ def test_above_the_last_bucket_runs_the_reference(counts):
     assert_equals_reference(engine_of("random"), [counts], ADAPTIVITIES["both"])
 
 
-@pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.parametrize("scheme", STEPPED)
 @settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 70), st.integers(0, 40)), min_size=0, max_size=9),
     st.sampled_from(sorted(ADAPTIVITIES)),
 )
-def test_batches_give_what_pairs_alone_give(conditional, counts, adaptivity):
-    engine = engine_of("random", conditional)
+def test_batches_give_what_pairs_alone_give(scheme, counts, adaptivity):
+    engine = engine_of("random", scheme)
     network, settings_ = network_of(engine), ADAPTIVITIES[adaptivity]
     pairs = [pair_of(network, *pair, seed=p) for p, pair in enumerate(counts)]
     for out, pair in zip(run(engine, pairs, settings_), pairs, strict=True):
         assert_same(out, network(*pair, settings_, 0.01))
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-def test_pair_that_ends_early_keeps_its_points_while_a_smaller_one_runs(conditional):
+@pytest.mark.parametrize("scheme", STEPPED)
+def test_pair_that_ends_early_keeps_its_points_while_a_smaller_one_runs(scheme):
     """Both share a launch; the smaller one's layers run on rows that the larger one would not fit in."""
-    engine = CudaEngine(random_network(), Precision.FP32, Buckets((16, 64)), (2,), conditional)
+    engine = CudaEngine(random_network(), Precision.FP32, Buckets((16, 64)), (2,), scheme)
     network, adaptivity = network_of(engine), Adaptivity(0.7, 0.8)
     pairs = [pair_of(network, 60, 50), pair_of(network, 17, 3, seed=43)]
     outputs = run(engine, pairs, adaptivity)
@@ -144,9 +145,9 @@ def heads_that_say(confidence: float, matchability: float) -> LightGlue:
     return network
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-def test_emptied_image_ends_the_pair(conditional):
-    engine = CudaEngine(heads_that_say(20, -20), Precision.FP32, BUCKETS, conditional=conditional)
+@pytest.mark.parametrize("scheme", STEPPED)
+def test_emptied_image_ends_the_pair(scheme):
+    engine = CudaEngine(heads_that_say(20, -20), Precision.FP32, BUCKETS, scheme=scheme)
     (out,) = assert_equals_reference(engine, [(20, 9)], Adaptivity(-1, 0.99))
     assert (out.stop_layer, out.num_kept, len(out.indices0)) == (1, 0, 0)
     (out,) = assert_equals_reference(engine, [(20, 9)], Adaptivity(-1, 0.99, min_points=9))
@@ -168,7 +169,7 @@ def test_weights_without_adaptive_heads():
 
 
 def test_one_layer():
-    engine = CudaEngine(random_network(Architecture(16, 32, 2, 1)), Precision.FP32, BUCKETS, conditional=False)
+    engine = CudaEngine(random_network(Architecture(16, 32, 2, 1)), Precision.FP32, BUCKETS, scheme=Scheme.AHEAD)
     assert_equals_reference(engine, [(20, 9)], ADAPTIVITIES["both"])
 
 

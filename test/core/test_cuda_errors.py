@@ -9,7 +9,7 @@ from lightglue_cases import pair_of, random_network, run
 from lightmatch_ros.core.engine import Precision
 from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine
 from lightmatch_ros.core.engine.cuda.errors import device_errors
-from lightmatch_ros.core.engine.cuda.runners import Factory
+from lightmatch_ros.core.engine.cuda.factory import Factory
 from lightmatch_ros.core.errors import DeviceError, DeviceLostError, DeviceMemoryError, InputError
 from lightmatch_ros.core.lightglue import Adaptivity
 

@@ -89,7 +89,7 @@ def loaded_program(adaptivity: Adaptivity, counts=((20, 13),), batch: int = 1) -
     program = MatchProgram(network, layers, Heads(fold(network)), batch, WIDTHS, torch.float32)
     for p, pair in enumerate(counts):
         for i, points in enumerate(pair_of(network, *pair, seed=p)):
-            prepare = PrepareProgram(network, layers, 32, torch.float32)
+            prepare = PrepareProgram(network, layers.self_blocks[0].self_attention, 32, torch.float32)
             prepare.load(points)
             prepare.run()
             program.state.x[p, i].copy_(prepare.x)
@@ -184,7 +184,7 @@ def test_no_step_depends_on_what_is_in_a_tensor(dtype, by_length, monkeypatch):
         network = LightGlue(ENCODES_SCALE).requires_grad_(False)
         layers = Layers(fold(network), network.architecture.num_heads, dtype)
         program = MatchProgram(network, layers, Heads(fold(network)), 2, WIDTHS, dtype)
-        prepare = PrepareProgram(network, layers, 32, dtype)
+        prepare = PrepareProgram(network, layers.self_blocks[0].self_attention, 32, dtype)
         run_whole(program, both_ways)
         prepare.run()
         with pytest.raises(DataDependentOutputException):

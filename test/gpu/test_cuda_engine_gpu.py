@@ -12,8 +12,8 @@ from lightglue_cases import ADAPTIVITIES, assert_same, bundled_network, pair_of,
 from torch.profiler import ProfilerActivity, profile
 
 from lightmatch_ros.core.engine import Precision
-from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine
-from lightmatch_ros.core.engine.cuda.graphs import conditional_nodes
+from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine, Scheme
+from lightmatch_ros.core.engine.cuda.factory import schemes
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture
 
 pytestmark = [
@@ -28,11 +28,11 @@ WAITS = ("cudaEventSynchronize", "cudaStreamSynchronize", "cudaDeviceSynchronize
 
 
 @functools.cache
-def engine_of(name: str, precision: Precision, conditional: bool) -> CudaEngine:
-    if conditional and not conditional_nodes():
-        pytest.skip("this torch has no conditional graph nodes")
+def engine_of(name: str, precision: Precision, scheme: Scheme) -> CudaEngine:
+    if scheme not in schemes(torch.device("cuda")):
+        pytest.skip(f"{scheme} cannot run with this torch")
     network = copy.deepcopy(bundled_network()) if name == "bundled" else random_network(OFFICIAL)
-    engine = CudaEngine(network.to("cuda"), precision, BUCKETS, conditional=conditional)
+    engine = CudaEngine(network.to("cuda"), precision, BUCKETS, scheme=scheme)
     engine.warm_up([BUCKETS.largest])
     return engine
 
@@ -41,30 +41,30 @@ def pairs_of(engine: CudaEngine, *counts: tuple[int, int]) -> list:
     return [pair_of(engine._network, *pair, seed=p, device="cuda") for p, pair in enumerate(counts)]
 
 
-@pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.parametrize("scheme", Scheme)
 @pytest.mark.parametrize("adaptivity", ADAPTIVITIES)
 @pytest.mark.parametrize("name", ["random", "bundled"])
-def test_equals_reference_at_every_bucket_edge(name, adaptivity, conditional):
-    engine = engine_of(name, Precision.FP32, conditional)
+def test_equals_reference_at_every_bucket_edge(name, adaptivity, scheme):
+    engine = engine_of(name, Precision.FP32, scheme)
     for edge in EDGES:
         for pair in pairs_of(engine, (edge, edge), (edge, 5), (3, edge)):
             (out,) = run(engine, [pair], ADAPTIVITIES[adaptivity])
             assert_same(out, engine._network(*pair, ADAPTIVITIES[adaptivity], 0.01))
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-def test_batches_give_what_pairs_alone_give(conditional):
-    engine = engine_of("random", Precision.FP32, conditional)
+@pytest.mark.parametrize("scheme", Scheme)
+def test_batches_give_what_pairs_alone_give(scheme):
+    engine = engine_of("random", Precision.FP32, scheme)
     pairs = pairs_of(engine, (300, 200), (0, 4), (500, 512), (90, 17), (2000, 1), (400, 400), (256, 256), (1, 1))
     for adaptivity in ADAPTIVITIES.values():
         for out, pair in zip(run(engine, pairs, adaptivity), pairs, strict=True):
             assert_same(out, engine._network(*pair, adaptivity, 0.01))
 
 
-@pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.parametrize("scheme", Scheme)
 @pytest.mark.parametrize("count", [1, 60, 256, 700, 2048])
-def test_bfloat16_stays_near(count, conditional):
-    engine = engine_of("bundled", Precision.BF16, conditional)
+def test_bfloat16_stays_near(count, scheme):
+    engine = engine_of("bundled", Precision.BF16, scheme)
     (pair,) = pairs_of(engine, (count, count))
     (out,) = run(engine, [pair], ADAPTIVITIES["full"], 0.1)
     reference = engine._network(*pair, ADAPTIVITIES["full"], 0.1)
@@ -72,9 +72,9 @@ def test_bfloat16_stays_near(count, conditional):
     assert len(ours & wanted) >= 0.9 * len(ours | wanted)
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-def test_ten_thousand_shapes_capture_nothing_and_hold_no_memory(conditional):
-    engine = engine_of("bundled", Precision.BF16, conditional)
+@pytest.mark.parametrize("scheme", Scheme)
+def test_ten_thousand_shapes_capture_nothing_and_hold_no_memory(scheme):
+    engine = engine_of("bundled", Precision.BF16, scheme)
     generator = torch.Generator().manual_seed(0)
     image0, image1 = pairs_of(engine, (2048, 2048))[0]
 
@@ -98,8 +98,9 @@ def _first(points, count):
     return type(points)(keypoints, descriptors, points.size, scales, orientations)
 
 
-def test_one_wait_for_each_pair():
-    engine = engine_of("bundled", Precision.BF16, True)
+@pytest.mark.parametrize("scheme", [Scheme.FUSED, Scheme.CONDITIONAL])
+def test_one_wait_for_each_pair(scheme):
+    engine = engine_of("bundled", Precision.BF16, scheme)
     prepared = [tuple(engine.prepare(pair)) for pair in pairs_of(engine, (1000, 900), (500, 2000))]
     torch.cuda.synchronize()
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiled:
@@ -111,9 +112,9 @@ def test_one_wait_for_each_pair():
     assert len(waits) <= 20 + 1, "the profiler's own end waits once"
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-def test_no_operation_waits_in_secret(conditional):
-    engine = engine_of("bundled", Precision.BF16, conditional)
+@pytest.mark.parametrize("scheme", Scheme)
+def test_no_operation_waits_in_secret(scheme):
+    engine = engine_of("bundled", Precision.BF16, scheme)
     pair = pairs_of(engine, (1000, 900))[0]
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -122,8 +123,9 @@ def test_no_operation_waits_in_secret(conditional):
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_results_are_not_overwritten_by_later_ones():
-    engine = engine_of("random", Precision.FP32, True)
+@pytest.mark.parametrize("scheme", Scheme)
+def test_results_are_not_overwritten_by_later_ones(scheme):
+    engine = engine_of("random", Precision.FP32, scheme)
     pairs = pairs_of(engine, (300, 200), (280, 290), (256, 300))
     alone = [run(engine, [pair], ADAPTIVITIES["both"])[0] for pair in pairs]
     for _ in range(5):
@@ -132,8 +134,9 @@ def test_results_are_not_overwritten_by_later_ones():
         assert_same(out, engine._network(*pair, ADAPTIVITIES["both"], 0.01))
 
 
-def test_another_stream_gives_the_same():
-    engine = engine_of("random", Precision.FP32, True)
+@pytest.mark.parametrize("scheme", Scheme)
+def test_another_stream_gives_the_same(scheme):
+    engine = engine_of("random", Precision.FP32, scheme)
     pair = pairs_of(engine, (300, 200))[0]
     torch.cuda.synchronize()
     with torch.cuda.stream(torch.cuda.Stream()):

@@ -12,6 +12,7 @@ import torch
 from lightmatch_ros.core.engine import native
 from lightmatch_ros.core.engine.cpu import CpuEngine
 from lightmatch_ros.core.engine.cuda import CudaEngine
+from lightmatch_ros.core.engine.cuda.trial import working_scheme
 from lightmatch_ros.core.engine.eager import EagerEngine
 from lightmatch_ros.core.engine.interface import Engine, Precision
 from lightmatch_ros.core.engine.kernels import Kernels, TorchKernels
@@ -37,7 +38,7 @@ def create_engine(
         return EagerEngine(network)
     chosen = precision or default_precision(device)
     if device.type == "cuda":
-        return CudaEngine(network, chosen)
+        return CudaEngine(network, chosen, scheme=working_scheme(network, chosen))
     return CpuEngine(network, chosen, cpu_kernels(chosen, network.architecture.head_dim))
 
 

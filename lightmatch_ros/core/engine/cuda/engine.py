@@ -18,7 +18,8 @@ import torch
 
 from lightmatch_ros.core.engine.cuda.buckets import Buckets, Launch, plan
 from lightmatch_ros.core.engine.cuda.errors import device_errors
-from lightmatch_ros.core.engine.cuda.runners import Collect, CudaPrepared, Factory, MatchRunner, PrepareRunner
+from lightmatch_ros.core.engine.cuda.factory import Factory, Scheme, schemes
+from lightmatch_ros.core.engine.cuda.runners import Collect, CudaPrepared, MatchRunner, PrepareRunner
 from lightmatch_ros.core.engine.interface import Precision, Prepared, own
 from lightmatch_ros.core.engine.random_points import random_points
 from lightmatch_ros.core.errors import DeviceMemoryError
@@ -35,8 +36,8 @@ MAX_PENDING = 2
 class CudaEngine:
     """Runs LightGlue on a CUDA device (or, uncaptured, on a CPU). Not thread-safe; runs on the current stream.
 
-    A match waits once, for the copy of its answer; where torch lacks conditional graph nodes, the host also reads each
-    layer's decisions while the next layer runs. Answers are on the CPU. Pairs above the last bucket run in the
+    A match waits once, for the copy of its answer; with `Scheme.AHEAD` the host also reads each layer's decisions while
+    the next layer runs. Answers are on the CPU. Pairs above the last bucket run in the
     reference network, eager and in float32, which waits at every layer. A bucket that `warm_up` was not told of is
     captured when it is first needed.
 
@@ -45,7 +46,7 @@ class CudaEngine:
         precision: of the products with weights and in the attention; states, decisions and assignment are float32.
         buckets: capacities to capture.
         batches: pairs to capture for, ascending; other numbers are put together from these.
-        conditional: use conditional graph nodes; None = where torch has them.
+        scheme: None = the best that can run on the device.
     """
 
     name = "compiled"
@@ -56,7 +57,7 @@ class CudaEngine:
         precision: Precision,
         buckets: Buckets | None = None,
         batches: Sequence[int] = (1, 2, 4),
-        conditional: bool | None = None,
+        scheme: Scheme | None = None,
     ) -> None:
         self.precision = precision
         self._network = network
@@ -65,7 +66,7 @@ class CudaEngine:
         self._max_keypoints: int | None = None
         self._batches = tuple(batches)
         with device_errors("loading the weights"):
-            self._factory = Factory(network, precision, conditional)
+            self._factory = Factory(network, precision, scheme or schemes(self._device)[0])
         self._matchers: dict[tuple[int, int], MatchRunner] = {}
         self._preparers: dict[int, PrepareRunner] = {}
 

@@ -42,10 +42,10 @@ class Block:
     def __init__(self, block: FoldedBlock, num_heads: int, dtype: torch.dtype) -> None:
         self._num_heads = num_heads
         self._dtype = dtype
-        self._project = _cast(block.project, dtype)
-        self._update_in = _cast(block.update_in, dtype)
-        self._norm = _cast(block.norm, dtype)
-        self._update_out = _cast(block.update_out, dtype)
+        self._project = cast(block.project, dtype)
+        self._update_in = cast(block.update_in, dtype)
+        self._norm = cast(block.norm, dtype)
+        self._update_out = cast(block.update_out, dtype)
 
     def self_attention(self, x: Tensor, encoding: Tensor, counts: Tensor) -> Tensor:
         """Returns the updated states.
@@ -96,5 +96,6 @@ class Layers:
         self.decides: list[Affine | None] = [layer.decide for layer in folded]
 
 
-def _cast(affine: Affine, dtype: torch.dtype) -> Affine:
+def cast(affine: Affine, dtype: torch.dtype) -> Affine:
+    """Returns an affine map in a precision."""
     return Affine(affine.weight.to(dtype), affine.bias.to(dtype))

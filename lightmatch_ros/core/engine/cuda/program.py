@@ -11,7 +11,7 @@ host.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -23,6 +23,9 @@ from lightmatch_ros.core.engine.cuda.state import State
 from lightmatch_ros.core.lightglue import LightGlue, Points
 from lightmatch_ros.core.lightglue.adaptive import confidence_threshold
 from lightmatch_ros.core.lightglue.network import encoded_columns
+
+# Takes states (S, W, D), encodings and counts (S,) to updated states.
+SelfAttention = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class MatchProgram:
@@ -110,12 +113,12 @@ class PrepareProgram:
 
     Args:
         network: on the device.
-        layers: of the network.
+        self_attention: the first layer's, see `layers.Block.self_attention`.
         capacity: points.
         dtype: of the layers' products.
     """
 
-    def __init__(self, network: LightGlue, layers: Layers, capacity: int, dtype: torch.dtype) -> None:
+    def __init__(self, network: LightGlue, self_attention: SelfAttention, capacity: int, dtype: torch.dtype) -> None:
         a, device = network.architecture, next(network.parameters()).device
         self.keypoints = torch.zeros(capacity, 2, device=device)
         self.descriptors = torch.zeros(capacity, a.input_dim, device=device)
@@ -125,7 +128,7 @@ class PrepareProgram:
         self.x = torch.zeros(capacity, a.descriptor_dim, device=device)
         self.encoding = torch.zeros(capacity, 2 * a.head_dim, dtype=dtype, device=device)
         self._network = network
-        self._block = layers.self_blocks[0]
+        self._self_attention = self_attention
 
     def load(self, points: Points) -> None:
         """Fills in the inputs; the rest of each keeps what an earlier image left.
@@ -149,5 +152,5 @@ class PrepareProgram:
         encoding = rotary_rows(self._network.posenc.Wr(positions), self.encoding.dtype)
         x = self._network.input_proj(self.descriptors)
         count = self.request[:1].to(torch.int32)
-        self.x.copy_(self._block.self_attention(x[None], encoding[None], count)[0])
+        self.x.copy_(self._self_attention(x[None], encoding[None], count)[0])
         self.encoding.copy_(encoding)

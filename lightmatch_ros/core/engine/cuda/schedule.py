@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who decides, without waiting, which steps of a match run: the device itself, or a host that is one layer behind.
 
+- `Plain`: one graph without conditions, for the fused kernels, which look at the device's counts themselves.
 - `Whole`: one graph for the whole match, each layer once for each width under a condition that the device
   reads (conditional nodes). The host launches once.
 - `LaunchAhead`, where torch has no conditional nodes: one graph for each layer and width. The host launches layer
   i + 1 before it knows what layer i decided, and reads that while layer i + 1 runs: too much by one layer at most,
   which then changes nothing, and never too narrow, since points only get fewer.
 
-Both are written against functions, ``capture`` and ``branch``, that have a form for CUDA (see `graphs`) and one for
+All are written against functions, ``capture`` and ``branch``, that have a form for CUDA (see `graphs`) and one for
 the host.
 """
 
@@ -20,6 +21,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from lightmatch_ros.core.engine.cuda.buckets import level_for
 from lightmatch_ros.core.engine.cuda.program import MatchProgram
 
 Body = Callable[[], None]
@@ -32,11 +34,11 @@ Branch = Callable[[Tensor, Body], None]
 class Schedule(Protocol):
     """Runs a captured match."""
 
-    def run(self, level: int, adaptive: bool) -> None:
-        """Launches all steps; what they wrote is in the program's state once the stream gets there.
+    def run(self, points: int, adaptive: bool) -> None:
+        """Launches all steps; what they wrote is in the program's answer once the stream gets there.
 
         Args:
-            level: index of the width that holds the request's counts.
+            points: of the largest image in the request.
             adaptive: pairs may end or lose points.
         """
 
@@ -64,13 +66,30 @@ def run_whole(program: MatchProgram, branch: Branch) -> None:
     program.finish()
 
 
+class Plain:
+    """A match captured whole, in two forms: with decisions and without.
+
+    Args:
+        launch: all steps; takes whether pairs may end or lose points.
+        capture: see there.
+        adaptive: whether the network can decide.
+    """
+
+    def __init__(self, launch: Callable[[bool], None], capture: Capture, adaptive: bool) -> None:
+        self._replay = {a: capture(functools.partial(launch, a)) for a in {False, adaptive}}
+
+    def run(self, points: int, adaptive: bool) -> None:
+        """See `Schedule.run`."""
+        self._replay[adaptive]()
+
+
 class Whole:
-    """A match captured whole."""
+    """A match captured whole, with conditions."""
 
     def __init__(self, program: MatchProgram, capture: Capture, branch: Branch) -> None:
         self._replay = capture(functools.partial(run_whole, program, branch))
 
-    def run(self, level: int, adaptive: bool) -> None:
+    def run(self, points: int, adaptive: bool) -> None:
         """See `Schedule.run`."""
         self._replay()
 
@@ -85,11 +104,13 @@ class LaunchAhead:
             [capture(functools.partial(program.layer, i, level)) for level in levels] for i in range(program.n_layers)
         ]
         self._assign = [capture(functools.partial(self._end, program, level)) for level in levels]
+        self._widths = program.widths
         self._reader = reader
         self._alone = len(program.state.running) == 1
 
-    def run(self, level: int, adaptive: bool) -> None:
+    def run(self, points: int, adaptive: bool) -> None:
         """See `Schedule.run`."""
+        level = level_for(self._widths, points)
         self._begin()
         if adaptive:
             last = launch_ahead(len(self._layers), level, self._launch, self._reader)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -110,6 +111,26 @@ class Answer:
         return cls(
             words, words[:, 0], words[:, 1:HEADER], rows[:, 0], rows[:, 1], rows[:, 2].view(torch.float32), rows[:, 3:]
         )
+
+
+class Ports(Protocol):
+    """What a program's outside fills in and reads."""
+
+    @property
+    def request(self) -> Request:
+        """What is asked for."""
+
+    @property
+    def answer(self) -> Answer:
+        """What was found."""
+
+    @property
+    def x(self) -> Tensor:
+        """(B, 2, C, D) float32, states after the first self-attention."""
+
+    @property
+    def encoding(self) -> Tensor:
+        """(B, 2, C, 2 head_dim), cosines and signed sines, in the products' type."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lightmatch_ros.core.engine.cuda.state import State, read_answer, write_request
+from lightmatch_ros.core.engine.cuda.state import Ports, read_answer, write_request
 from lightmatch_ros.core.lightglue import Adaptivity, NetworkOutput
 
 
@@ -20,24 +20,24 @@ class Slot:
     after `receive`, whose results are copies.
 
     Args:
-        state: the program's buffers.
+        ports: the program's.
     """
 
-    def __init__(self, state: State) -> None:
-        pinned = state.x.is_cuda
-        self._request = torch.zeros(state.request.words.shape, dtype=torch.int32, pin_memory=pinned)
-        self._answer = torch.zeros(state.answer.words.shape, dtype=torch.int32, pin_memory=pinned)
+    def __init__(self, ports: Ports) -> None:
+        pinned = ports.x.is_cuda
+        self._request = torch.zeros(ports.request.words.shape, dtype=torch.int32, pin_memory=pinned)
+        self._answer = torch.zeros(ports.answer.words.shape, dtype=torch.int32, pin_memory=pinned)
         self._arrived = torch.cuda.Event() if pinned else None  # type: ignore[no-untyped-call]
-        self._state = state
+        self._ports = ports
 
     def send(self, counts: Sequence[tuple[int, int]], adaptivity: Adaptivity, filter_threshold: float) -> None:
         """Writes a request and starts it on its way."""
         write_request(self._request, counts, adaptivity, filter_threshold)
-        self._state.request.words.copy_(self._request, non_blocking=True)
+        self._ports.request.words.copy_(self._request, non_blocking=True)
 
     def fetch(self) -> None:
         """Starts the answer on its way; the next match on this stream writes the device's copy only after that."""
-        self._answer.copy_(self._state.answer.words, non_blocking=True)
+        self._answer.copy_(self._ports.answer.words, non_blocking=True)
         if self._arrived is not None:
             self._arrived.record()
 
