@@ -64,12 +64,15 @@ class Absent:
         self._capability = capability
 
     def get_current_target(self) -> GPUTarget:
+        """What to compile for."""
         return GPUTarget("cuda", self._capability, 32)
 
     def get_current_device(self) -> int:
-        return self._capability  # what is compiled is kept for each device
+        """A number under which Triton keeps what it compiled."""
+        return self._capability
 
     def get_current_stream(self, _: int) -> int:
+        """None: nothing is launched."""
         return 0
 
 

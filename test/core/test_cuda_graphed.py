@@ -5,9 +5,14 @@
 import numpy as np
 import pytest
 import torch
+from kornia.feature import ALIKED
+from kornia.feature.xfeat import XFeatModel
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from lightmatch_ros.core.engine.cuda.graphed import GraphedFunction
 from lightmatch_ros.core.engine.cuda.upload import upload
+from lightmatch_ros.core.features.aliked_network import AlikedNetwork
+from lightmatch_ros.core.features.xfeat_network import XFeatNetwork
 
 CPU = torch.device("cpu")
 
@@ -80,6 +85,20 @@ def test_a_capture_that_fails_is_not_kept():
     assert function.captures == 0
     assert function(torch.ones(2))[0].tolist() == [2, 2]
     assert function.captures == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "channels"),
+    [(lambda: XFeatNetwork(XFeatModel().eval(), torch.float32), 1), (lambda: AlikedNetwork(ALIKED().eval()), 3)],
+    ids=["xfeat", "aliked"],
+)
+def test_networks_do_not_depend_on_what_is_in_an_image(network, channels):
+    """Tensors without values refuse what a captured network must not do: wait, copy from the host, count."""
+    with torch.inference_mode():
+        network = network().requires_grad_(False)
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            outputs = network(torch.empty(1, channels, 96, 128))
+    assert all(isinstance(output, torch.Tensor) for output in outputs)
 
 
 @pytest.mark.parametrize("shape", [(), (0, 2), (3,), (4, 5, 3)])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,8 @@ from kornia.feature import ALIKED
 from kornia.feature.aliked.aliked import ConvBlock, DeformableConv2d, InputPadder, ResBlock
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from lightmatch_ros.core.image import Size
 
 # What the network's input sides are padded to multiples of.
 SIDE_MULTIPLE = 32
@@ -27,9 +30,15 @@ class Pyramid(NamedTuple):
         size: (width, height) of the image.
     """
 
-    levels: list[Tensor]
+    levels: Sequence[Tensor]
     origin: tuple[int, int]
-    size: tuple[int, int]
+    size: Size
+
+    @classmethod
+    def of(cls, levels: Sequence[Tensor], size: Size) -> Pyramid:
+        """Returns the pyramid of an image of a (width, height), which is in the middle of the padded one."""
+        (width, height), (padded_height, padded_width) = size, levels[0].shape[-2:]
+        return cls(levels, ((padded_width - width) // 2, (padded_height - height) // 2), size)
 
     def at(self, pixels: Tensor) -> Tensor:
         """Returns features (M, D) of unit length at pixels (M, 2) of the image, int64; 0 outside of it."""
@@ -92,8 +101,12 @@ class AlikedNetwork(nn.Module):
         self._score = nn.Sequential(*rest)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent from torch's stubs
 
-    def forward(self, image: Tensor) -> tuple[Pyramid, Tensor]:
-        """Returns the pyramid and the score map, (1, 1, H, W), of an image (1, 3, H, W) RGB in [0, 1]."""
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Returns the four levels of the pyramid, see `Pyramid.of`, and the score map, (1, 1, H, W).
+
+        Args:
+            image: (1, 3, H, W) RGB in [0, 1].
+        """
         height, width = image.shape[-2:]
         padder = InputPadder(height, width, SIDE_MULTIPLE)
         levels = self._levels(padder.pad(image))
@@ -102,9 +115,7 @@ class AlikedNetwork(nn.Module):
         total = parts[0]
         for part in parts[1:]:
             total = total + F.interpolate(part, shape, mode="bilinear", align_corners=True)
-        scores = padder.unpad(torch.sigmoid(self._score(total)))
-        left, top = (shape[1] - width) // 2, (shape[0] - height) // 2
-        return Pyramid(levels, (left, top), (width, height)), scores
+        return *levels, padder.unpad(torch.sigmoid(self._score(total)))
 
     def _levels(self, x: Tensor) -> list[Tensor]:
         """Returns the projected output of each block."""

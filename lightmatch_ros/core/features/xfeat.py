@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from kornia.feature.xfeat import InterpolateSparse2d, XFeatModel
 from torch import Tensor
 
-from lightmatch_ros.core.engine.cuda.graphed import GraphedFunction
-from lightmatch_ros.core.engine.cuda.graphs import GraphCapture
+from lightmatch_ros.core.engine.cuda.graphed import graphed
 from lightmatch_ros.core.engine.cuda.upload import upload
 from lightmatch_ros.core.engine.interface import Precision
 from lightmatch_ros.core.engine.product import DTYPE
@@ -74,10 +73,7 @@ class XFeatExtractor(ResizingExtractor):
         del model.fine_matcher  # else its random weights would stay
         used = {key: value for key, value in tensors.items() if not key.startswith(_UNUSED)}
         load_into(model, used, may_be_missing=_MAY_BE_MISSING)
-        self._network = XFeatNetwork(model.to(device).eval(), DTYPE[precision])
-        self._graphed: GraphedFunction | None = None
-        if device.type == "cuda":
-            self._graphed = GraphedFunction(self._network, GraphCapture(device))
+        self._maps = graphed(XFeatNetwork(model.to(device).eval(), DTYPE[precision]), device)
         self._resizer = Resizer(device)
         self._at = {mode: InterpolateSparse2d(mode) for mode in ("bilinear", "bicubic")}
 
@@ -88,7 +84,7 @@ class XFeatExtractor(ResizingExtractor):
 
     @torch.inference_mode()
     def _detect(self, image: ByteArray, size: Size, *, masked: bool) -> Detection:
-        maps = self._dense_maps(self._working_image(image, size))
+        maps = DenseMaps(*self._maps(self._working_image(image, size)))
         x, y = strict_maxima(maps.keypoints, DETECTION_THRESHOLD)
         positions = torch.stack([x, y], dim=1).float()  # (M, 2)
         reliability = self._sample("bilinear", maps.reliability, positions, size)[:, 0]
@@ -114,10 +110,6 @@ class XFeatExtractor(ResizingExtractor):
             return dense.new_empty(0, dense.shape[1])
         sampled: Tensor = self._at[mode](dense, positions[None], H=size[1], W=size[0])  # (1, M, D)
         return sampled[0]
-
-    def _dense_maps(self, image: Tensor) -> DenseMaps:
-        maps: DenseMaps = self._network(image) if self._graphed is None else DenseMaps(*self._graphed(image))
-        return maps
 
     def _working_image(self, image: ByteArray, size: Size) -> Tensor:
         """(H, W) or (H, W, 3) bytes to the channels' mean in another size, (1, 1, h, w) float in [0, 1]."""

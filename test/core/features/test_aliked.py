@@ -12,7 +12,7 @@ from extractor_scenes import CPU, SIZE, scene
 from lightmatch_ros.core.errors import WeightsError
 from lightmatch_ros.core.features.aliked import AlikedExtractor
 from lightmatch_ros.core.features.aliked_heads import Describer
-from lightmatch_ros.core.features.aliked_network import AlikedNetwork
+from lightmatch_ros.core.features.aliked_network import AlikedNetwork, Pyramid
 from lightmatch_ros.core.features.xfeat import XFeatExtractor
 from lightmatch_ros.core.weights import load_state_dict
 
@@ -56,6 +56,11 @@ def aliked(shared_weights):
     return model
 
 
+def pyramid_of(model, image):
+    *levels, _ = AlikedNetwork(model)(image)
+    return Pyramid.of(levels, (image.shape[3], image.shape[2]))
+
+
 @pytest.mark.parametrize("count", [1, 50, 2000])
 @torch.inference_mode()
 def test_descriptors_equal_kornia_for_few_and_many_keypoints(aliked, count):
@@ -64,7 +69,7 @@ def test_descriptors_equal_kornia_for_few_and_many_keypoints(aliked, count):
     image = torch.tensor(scene(width, height))[None, None].expand(1, 3, -1, -1) / 255
     positions = torch.rand(count, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
     positions[0] = torch.tensor([-1.0, 1.0])
-    pyramid, _ = AlikedNetwork(aliked)(image)
+    pyramid = pyramid_of(aliked, image)
     wanted = aliked.desc_head(aliked.extract_dense_map(image)[0], [positions])[0][0]
     torch.testing.assert_close(Describer(aliked.desc_head)(pyramid, positions), wanted, atol=1e-4, rtol=0)
 
@@ -73,7 +78,7 @@ def test_descriptors_equal_kornia_for_few_and_many_keypoints(aliked, count):
 def test_features_outside_the_image_count_as_nothing(aliked):
     """As `grid_sample` pads, though the network's own image goes on there."""
     image = torch.tensor(scene(203, 131))[None, None].expand(1, 3, -1, -1) / 255
-    pyramid, _ = AlikedNetwork(aliked)(image)
+    pyramid = pyramid_of(aliked, image)
     outside = torch.tensor([[-1, 5], [5, -1], [203, 5], [5, 131], [-900, 900]])
     assert (pyramid.at(outside) == 0).all()
     border = pyramid.at(torch.tensor([[0, 0], [202, 130]]))

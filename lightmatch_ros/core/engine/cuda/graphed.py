@@ -9,13 +9,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lightmatch_ros.core.engine.cuda.schedule import Body
+from lightmatch_ros.core.engine.cuda.graphs import GraphCapture
+from lightmatch_ros.core.engine.cuda.schedule import Capture
 
 # Shapes that are captured. Guess: the cameras of one node have fewer sizes of image.
 MAX_SHAPES = 8
 
 Function = Callable[[Tensor], tuple[Tensor, ...]]
-Capture = Callable[[Body], Body]
 Key = tuple[torch.Size, torch.dtype]
 
 
@@ -50,6 +50,11 @@ class GraphedFunction:
             self._programs[key] = _Program(self._function, argument, self._capture)
             self.captures += 1
         return self._programs[key].run(argument)
+
+
+def graphed(function: Function, device: torch.device) -> Function:
+    """Returns the function, on CUDA as graphs."""
+    return GraphedFunction(function, GraphCapture(device)) if device.type == "cuda" else function
 
 
 class _Program:
