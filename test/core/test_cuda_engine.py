@@ -101,9 +101,13 @@ def test_no_points_and_one_point(counts):
         assert_equals_reference(engine_of("random"), [counts], adaptivity)
 
 
+@pytest.mark.parametrize("scheme", STEPPED)
 @pytest.mark.parametrize("counts", [(65, 65), (100, 3), (65, 0)])
-def test_above_the_last_bucket_runs_the_reference(counts):
-    assert_equals_reference(engine_of("random"), [counts], ADAPTIVITIES["both"])
+def test_above_the_last_bucket_nothing_is_captured(counts, scheme):
+    engine = engine_of("random", scheme)
+    captures = engine.compilations
+    assert_equals_reference(engine, [counts], ADAPTIVITIES["both"])
+    assert engine.compilations == captures
 
 
 @pytest.mark.parametrize("scheme", STEPPED)

@@ -19,7 +19,7 @@ from lightglue_cases import (
 )
 
 from lightmatch_ros.core.engine import Precision, product
-from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine, Scheme, trial
+from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine, Scheme, engine, trial
 from lightmatch_ros.core.engine.cuda.fused import has_triton
 from lightmatch_ros.core.engine.cuda.trial import DisagreementError, try_scheme, working_scheme
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture
@@ -45,11 +45,11 @@ def engine_of(name: str) -> CudaEngine:
     return CudaEngine(NETWORKS[name](), Precision.FP32, BUCKETS, (1, 2), Scheme.FUSED)
 
 
-def assert_equals_reference(engine, counts, adaptivity, seed=0):
-    pairs = [pair_of(engine._network, *pair, seed=seed + p) for p, pair in enumerate(counts)]
-    outputs = run(engine, pairs, adaptivity)
+def assert_equals_reference(runs, counts, adaptivity, seed=0):
+    pairs = [pair_of(runs._network, *pair, seed=seed + p) for p, pair in enumerate(counts)]
+    outputs = run(runs, pairs, adaptivity)
     for out, pair in zip(outputs, pairs):
-        assert_same(out, engine._network(*pair, adaptivity, 0.01))
+        assert_same(out, runs._network(*pair, adaptivity, 0.01))
     return outputs
 
 
@@ -87,6 +87,11 @@ def test_no_state_of_a_match_reaches_the_next():
     engine = engine_of("random")
     for counts, name in [((64, 60), "narrow"), ((5, 60), "full"), ((3, 2), "both")]:
         assert_equals_reference(engine, [counts], ADAPTIVITIES[name])
+
+
+def test_above_the_last_bucket_nothing_is_captured(monkeypatch):
+    monkeypatch.setattr(engine, "LARGE_STEP", 48)
+    assert_equals_reference(engine_of("random"), [(70, 9)], ADAPTIVITIES["both"])
 
 
 @pytest.mark.parametrize("matchability", [-20, 20])

@@ -31,7 +31,7 @@ class Buckets:
 
     @property
     def largest(self) -> int:
-        """Points that fit; a larger image runs in the reference network."""
+        """Points that fit; a larger image runs uncaptured."""
         return self.capacities[-1]
 
     def fit(self, count: int) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -32,14 +33,17 @@ log = logging.getLogger(__name__)
 # Answers under way at once: as many as a program has slots.
 MAX_PENDING = 2
 
+# Capacities above the last bucket are multiples of this.
+LARGE_STEP = 1024
+
 
 class CudaEngine:
     """Runs LightGlue on a CUDA device (or, uncaptured, on a CPU). Not thread-safe; runs on the current stream.
 
     A match waits once, for the copy of its answer; with `Scheme.AHEAD` the host also reads each layer's decisions while
-    the next layer runs. Answers are on the CPU. Pairs above the last bucket run in the
-    reference network, eager and in float32, which waits at every layer. A bucket that `warm_up` was not told of is
-    captured when it is first needed.
+    the next layer runs. Answers are on the CPU. A pair above the last bucket runs the same programs uncaptured, which
+    costs their launches; attention and assignment go by blocks there too, so that memory grows with the points and not
+    with their square. A bucket that `warm_up` was not told of is captured when it is first needed.
 
     Args:
         network: loaded weights, on the device.
@@ -189,22 +193,19 @@ class CudaEngine:
         while pending:
             _collect(pending, outputs)
         for p in todo.too_large:
-            outputs[p] = self._reference(pairs[p], adaptivity, filter_threshold)
+            outputs[p] = self._uncaptured(pairs[p], adaptivity, filter_threshold)
         return [outputs[p] for p in range(len(pairs))]
 
-    def _reference(
+    def _uncaptured(
         self, pair: tuple[CudaPrepared, CudaPrepared], adaptivity: Adaptivity, filter_threshold: float
     ) -> NetworkOutput:
-        out = self._network(pair[0].points, pair[1].points, adaptivity, filter_threshold)
-        return NetworkOutput(
-            out.indices0.cpu(),
-            out.indices1.cpu(),
-            out.scores.cpu(),
-            out.stop_layer,
-            out.num_kept,
-            out.layers0.cpu(),
-            out.layers1.cpu(),
-        )
+        """Matches a pair above the last bucket."""
+        most = max(len(image) for image in pair)
+        prepare, match = self._factory.uncaptured(math.ceil(most / LARGE_STEP) * LARGE_STEP)
+        (output,) = match.start(
+            [(prepare.run(pair[0].points), prepare.run(pair[1].points))], adaptivity, filter_threshold
+        )()
+        return output
 
 
 def _collect(pending: deque[tuple[Launch, Collect]], outputs: dict[int, NetworkOutput]) -> None:

@@ -78,7 +78,9 @@ class Factory:
         self._dtype = DTYPE[precision]
         programs = _FusedPrograms if scheme is Scheme.FUSED else _SteppedPrograms
         self._programs: _Programs = programs(network, self._dtype, scheme)
-        self._graphs = graphs.GraphCapture(self._device) if self._device.type == "cuda" else None
+        on_cuda = self._device.type == "cuda"
+        self._graphs = graphs.GraphCapture(self._device) if on_cuda else None
+        self._branch: Branch = graphs.CapturedBranch() if on_cuda else host_branch
 
     def empty(self, points: Points) -> CudaPrepared:
         """Returns an image that no program takes."""
@@ -93,7 +95,13 @@ class Factory:
 
     def matcher(self, batch: int, widths: Sequence[int]) -> MatchRunner:
         """Captures the matching of a batch at a capacity and, where the scheme needs them, the widths below it."""
-        return MatchRunner(*self._programs.match(batch, widths, self._capture))
+        return MatchRunner(*self._programs.match(batch, widths, self._branch, self._capture))
+
+    def uncaptured(self, capacity: int) -> tuple[PrepareRunner, MatchRunner]:
+        """Returns what runs the same programs once, for one pair of any size; only `Scheme.FUSED` does not wait."""
+        program = PrepareProgram(self._network, self._programs.self_attention, capacity, self._dtype)
+        prepare = PrepareRunner(program, program.run)
+        return prepare, MatchRunner(*self._programs.match(1, (capacity,), host_branch, lambda body: body))
 
     def _capture(self, body: Body) -> Body:
         self.captures += 1
@@ -107,7 +115,7 @@ class _Programs(Protocol):
     def self_attention(self) -> SelfAttention:
         """The first layer's."""
 
-    def match(self, batch: int, widths: Sequence[int], capture: Capture) -> tuple[Ports, Schedule]:
+    def match(self, batch: int, widths: Sequence[int], branch: Branch, capture: Capture) -> tuple[Ports, Schedule]:
         """Returns a match's buffers and what runs it."""
 
 
@@ -119,7 +127,7 @@ class _FusedPrograms:
         self._device = next(network.parameters()).device
         self.self_attention: SelfAttention = self._layers.first_self_attention
 
-    def match(self, batch: int, widths: Sequence[int], capture: Capture) -> tuple[Ports, Schedule]:
+    def match(self, batch: int, widths: Sequence[int], branch: Branch, capture: Capture) -> tuple[Ports, Schedule]:
         from lightmatch_ros.core.engine.cuda.fused.program import FusedProgram
 
         program = FusedProgram(self._layers, batch, widths[0], self._device)
@@ -136,11 +144,10 @@ class _SteppedPrograms:
         self._heads = Heads(folded)
         self.self_attention: SelfAttention = self._layers.self_blocks[0].self_attention
 
-    def match(self, batch: int, widths: Sequence[int], capture: Capture) -> tuple[Ports, Schedule]:
+    def match(self, batch: int, widths: Sequence[int], branch: Branch, capture: Capture) -> tuple[Ports, Schedule]:
         program = MatchProgram(self._network, self._layers, self._heads, batch, widths, self._dtype)
         flags = program.state.flags
         if self._scheme is Scheme.CONDITIONAL:
-            branch: Branch = graphs.CapturedBranch() if flags.is_cuda else host_branch
             return program.state, Whole(program, capture, branch)
         reader: FlagReader = DeviceFlags(flags) if flags.is_cuda else HostFlags(flags)
         return program.state, LaunchAhead(program, capture, reader)
