@@ -107,3 +107,8 @@ def test_adaptive_records(monkeypatch, tmp_path):
     assert less.stop_layer <= full.stop_layer == 5  # of the bundled weights
     assert full.agreement == 1 and full.matches > 10
     assert set(less.speedup) == {FULL_DEPTH}
+
+
+def test_schemes_of_the_cuda_engine_are_for_cuda():
+    with pytest.raises(ConfigurationError, match="'fused-bf16' on cpu, wanted one of eager"):
+        own("fused-bf16", random_network(), CPU)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from lightmatch_ros.core.engine import Engine, Precision, create_engine
+from lightmatch_ros.core.engine.cuda import CudaEngine, Scheme
+from lightmatch_ros.core.engine.cuda.factory import schemes
 from lightmatch_ros.core.engine.product import cpu_multiplies_bf16
 from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points
@@ -20,7 +22,9 @@ from lightmatch_ros.evaluation.bench.workload import FILTER_THRESHOLD, random_pa
 
 EAGER, COMPILED_FP32, COMPILED_BF16 = "eager", "compiled-fp32", "compiled-bf16"
 AUTO = "auto"
-ENGINES = (AUTO, EAGER, COMPILED_FP32, COMPILED_BF16)
+# The CUDA engine's schemes, of which "compiled" takes the best that works.
+_SCHEMES = {f"{scheme}-{precision.value}": (scheme, precision) for scheme in Scheme for precision in Precision}
+ENGINES = (AUTO, EAGER, COMPILED_FP32, COMPILED_BF16, *_SCHEMES)
 _KINDS = {
     AUTO: ("auto", None),
     EAGER: ("eager", Precision.FP32),
@@ -131,8 +135,13 @@ def own(name: str, network: LightGlue, device: torch.device, adaptivity: Adaptiv
     """Builds an engine by its name in `ENGINES`.
 
     Raises:
-        ConfigurationError: no such engine.
+        ConfigurationError: no such engine, or not on this device.
     """
+    if name in _SCHEMES:
+        scheme, of_scheme = _SCHEMES[name]
+        if device.type != "cuda" or scheme not in schemes(device):
+            raise ConfigurationError(f"engine {name!r} on {device}, wanted one of {', '.join(default_engines(device))}")
+        return Own(name, CudaEngine(network.to(device), of_scheme, scheme=scheme), adaptivity)
     if name not in _KINDS:
         raise ConfigurationError(f"engine {name!r}, wanted one of {', '.join(ENGINES)}")
     kind, precision = _KINDS[name]
@@ -141,8 +150,9 @@ def own(name: str, network: LightGlue, device: torch.device, adaptivity: Adaptiv
 
 def default_engines(device: torch.device) -> list[str]:
     """Returns the names of the engines that make sense on a device."""
-    low = device.type == "cuda" or cpu_multiplies_bf16()
-    return [EAGER, COMPILED_FP32] + ([COMPILED_BF16] if low else [])
+    if device.type == "cuda":
+        return [EAGER, COMPILED_FP32, *(f"{scheme}-{Precision.BF16.value}" for scheme in schemes(device))]
+    return [EAGER, COMPILED_FP32] + ([COMPILED_BF16] if cpu_multiplies_bf16() else [])
 
 
 def agreement(answer: Answer, reference: Answer) -> float | None:
