@@ -115,9 +115,9 @@ def test_translation_of_a_pure_rotation():
 
 
 def linear(jacobian, residuals, basis=None):
-    J = np.asarray(jacobian, float)[:, None, :]
-    p = J.shape[2]
-    return Linearisation(np.asarray(residuals, float)[:, None], J, np.eye(6)[:, :p] if basis is None else basis)
+    J = np.asarray(jacobian, float).T[None]
+    p = J.shape[1]
+    return Linearisation(np.asarray(residuals, float)[None], J, np.eye(6)[:, :p] if basis is None else basis)
 
 
 def test_by_hand():

@@ -49,7 +49,7 @@ def pose_covariance(here: Linearisation, translation: DoubleArray, gate_px: floa
     if not np.linalg.cond(A) < _MAX_CONDITION:
         return unknown(6)
     mean_square = residual_variance(here)
-    noise = noise_variance(mean_square, gate_px, here.residuals.shape[1])
+    noise = noise_variance(mean_square, gate_px, len(here.residuals))
     free = noise**2 / mean_square * np.linalg.inv(A) / np.outer(scale, scale)
     covariance = here.basis @ free @ here.basis.T
     if not metric and translation.any():
@@ -70,7 +70,7 @@ def without_translation(covariance: DoubleArray) -> DoubleArray:
 
 def residual_variance(here: Linearisation) -> float:
     """Variance of one residual, pixels^2: their mean square for the degrees of freedom left."""
-    free: int = here.residuals.size - here.jacobian.shape[-1]
+    free: int = here.residuals.size - here.jacobian.shape[1]
     mean_square = float(np.sum(here.residuals**2)) / max(free, 1)
     return max(mean_square, FLOOR_PX * FLOOR_PX)
 

@@ -25,11 +25,11 @@ _MAX_LEVERAGE = 0.999  # keeps the division finite
 
 @dataclass(frozen=True, eq=False)
 class Linearisation:
-    """Residuals at a motion, with their derivatives.
+    """Residuals at a motion, with their derivatives; matches go last, where numpy's loops are long.
 
     Attributes:
-        residuals: (N, m) float64, pixels, m of them a match.
-        jacobian: (N, m, p) float64, pixels for a unit of each free parameter.
+        residuals: (m, N) float64, pixels, m of them a match.
+        jacobian: (m, p, N) float64, pixels for a unit of each free parameter.
         basis: (6, p) float64: free parameters to a step x y z rx ry rz of `Motion.moved`.
     """
 
@@ -40,17 +40,17 @@ class Linearisation:
     @property
     def errors(self) -> DoubleArray:
         """(N,) float64, sizes of the residuals, pixels."""
-        return np.asarray(np.sqrt(np.einsum("nm,nm->n", self.residuals, self.residuals)), np.float64)
+        return np.asarray(np.sqrt(np.einsum("mn,mn->n", self.residuals, self.residuals)), np.float64)
 
     @property
     def information(self) -> DoubleArray:
         """J^T J, (p, p) float64."""
-        J = self.jacobian.reshape(-1, self.jacobian.shape[-1])
-        return np.asarray(J.T @ J, np.float64)
+        return np.asarray(np.sum(self.jacobian @ self.jacobian.transpose(0, 2, 1), axis=0), np.float64)
 
     def select(self, mask: BoolArray) -> Linearisation:
         """That of fewer matches."""
-        return Linearisation(self.residuals[mask], self.jacobian[mask], self.basis)
+        kept = np.flatnonzero(mask)  # taken at once in each row: a mask would be looked through again in each
+        return Linearisation(self.residuals.take(kept, 1), self.jacobian.take(kept, 2), self.basis)
 
 
 class ErrorModel(Protocol):
@@ -108,13 +108,14 @@ def refine(model: ErrorModel, motion: Motion, threshold_px: float, rejects: Reje
     Source: Levenberg-Marquardt as in Madsen, Nielsen, Tingleff 2004, section 3.2.
     """
     fit, damping = assess(model, motion, threshold_px, rejects), _FIRST_DAMPING
+    earlier: BoolArray | None = None  # used two steps ago
     for _ in range(_STEPS):
         if not fit.used.any():
             break
         trial = model.retract(fit.motion, fit.here.basis @ _step(fit.here, damping))
         there = model.linearise(trial)
         cost = float(np.sum(fit.here.residuals**2))
-        gain = cost - float(np.sum(there.residuals[fit.used] ** 2))
+        gain = cost - float(np.sum(there.residuals[:, fit.used] ** 2))
         # A standard deviation away from the minimum, the cost exceeds it by the variance, cost / N.
         settled = abs(gain) <= _NEGLIGIBLE * cost / fit.here.residuals.size
         if gain <= 0:
@@ -122,7 +123,11 @@ def refine(model: ErrorModel, motion: Motion, threshold_px: float, rejects: Reje
         else:
             damping *= 0.1
             previous, fit = fit, _selected(there, trial, threshold_px, rejects, fit.used)
-            settled = settled and np.array_equal(previous.used, fit.used)
+            unchanged = np.array_equal(previous.used, fit.used)
+            # A few matches at the gate can go in and out for ever, each set's minimum selecting the other.
+            cycles = not unchanged and earlier is not None and np.array_equal(earlier, fit.used)
+            settled = (settled and unchanged) or cycles
+            earlier = previous.used
         if settled:
             break
     return fit
@@ -145,7 +150,7 @@ def _selected(
     inliers = errors < threshold_px
     if rejects is not None:
         inliers &= ~rejects(motion)
-    gate_px = min(threshold_px, _gate(errors[inliers], everywhere.residuals.shape[1]))
+    gate_px = min(threshold_px, _gate(errors[inliers], len(everywhere.residuals)))
     # An outlier that has pulled the motion towards itself has a small residual, and a large leverage.
     studentised = errors.copy()
     if fitted is not None:
@@ -175,16 +180,16 @@ def leverages(here: Linearisation) -> DoubleArray:
     Source: Belsley, Kuh, Welsch 1980, section 2.1: diagonal of J (J^T J)^-1 J^T, summed over the
         components of a match.
     """
-    count, components, p = here.jacobian.shape
-    J = here.jacobian.reshape(-1, p)
-    sums = np.sum(J @ np.linalg.inv(_regular(here.information)) * J, axis=1)
-    return np.asarray(np.clip(sums.reshape(count, components).sum(axis=1), 0.0, _MAX_LEVERAGE), np.float64)
+    J = here.jacobian
+    sums = np.einsum("mpn,mpn->n", np.linalg.inv(_regular(here.information)) @ J, J)
+    return np.asarray(np.clip(sums, 0.0, _MAX_LEVERAGE), np.float64)
 
 
 def _step(here: Linearisation, damping: float) -> DoubleArray:
-    A, J = here.information, here.jacobian.reshape(-1, here.jacobian.shape[-1])
+    A = here.information
     A[np.diag_indices(len(A))] *= 1.0 + damping
-    return np.asarray(np.linalg.solve(_regular(A), -J.T @ here.residuals.ravel()), np.float64)
+    gradient = np.sum(here.jacobian @ here.residuals[..., None], axis=0)[:, 0]
+    return np.asarray(np.linalg.solve(_regular(A), -gradient), np.float64)
 
 
 def _regular(A: DoubleArray) -> DoubleArray:

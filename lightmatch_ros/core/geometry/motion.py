@@ -132,9 +132,9 @@ def sight(motion: Motion, x0: DoubleArray, x1: DoubleArray) -> Sight:
         x0: (N, 3), homogeneous normalised coordinates.
         x1: (N, 3), the same.
     """
-    b = x1 @ motion.R.T
-    aa, ab, bb = (np.einsum("ij,ij->i", u, v) for u, v in ((x0, x0), (x0, b), (b, b)))
-    at, bt = x0 @ motion.t, b @ motion.t
+    a, b = x0.T, motion.R @ x1.T
+    aa, ab, bb = (np.einsum("in,in->n", u, v) for u, v in ((a, a), (a, b), (b, b)))
+    at, bt = motion.t @ a, motion.t @ b
     depth0, depth1 = bb * at - ab * bt, ab * at - aa * bt
     angle = np.arctan2(np.sqrt(np.maximum(aa * bb - ab**2, 0.0)), ab)
     return Sight(angle, (depth0 > 0) & (depth1 > 0), (depth0 < 0) & (depth1 < 0))

@@ -117,7 +117,7 @@ def motion_in_front(E: DoubleArray, rays: Rays, threshold_px: float) -> Motion |
         None where no match agrees with E.
     """
     motions = motions_of_essential(E)
-    inliers = np.abs(rays.sampson.residuals(motions[0])[:, 0]) < threshold_px
+    inliers = np.abs(rays.sampson.residuals(motions[0])) < threshold_px
     if not inliers.any():
         return None
     shares = [front_shares(motion, rays.select(inliers), threshold_px) for motion in motions]
