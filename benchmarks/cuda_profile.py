@@ -23,7 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from lightmatch_ros.core.engine import Precision
 from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine, Scheme
-from lightmatch_ros.core.engine.cuda.factory import schemes
+from lightmatch_ros.core.engine.cuda.schemes import schemes
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture
 from lightmatch_ros.core.lightglue.adaptive import FULL
 from lightmatch_ros.evaluation.bench.environment import describe

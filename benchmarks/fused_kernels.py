@@ -4,8 +4,9 @@
 
     python benchmarks/fused_kernels.py --capability 80 89 90 --json benchmarks/results/fused-kernels.json
 
-For the official architecture at small and large capacities, in both precisions: each kernel's registers and spilled
-bytes for a thread, shared memory for a program, and whether its products run on tensor cores (mma, or Hopper's wgmma).
+For the official architecture, in both precisions and for all tiles that may be chosen: each kernel's registers and
+spilled bytes for a thread, shared memory for a program, and whether its products run on tensor cores (mma, or Hopper's
+wgmma).
 Says nothing about speed. Needs Triton, no CUDA device.
 """
 
@@ -15,7 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,11 @@ from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
 from lightmatch_ros.core.engine.cuda.fused.program import FusedLayers, FusedProgram
+from lightmatch_ros.core.engine.cuda.fused.tiles import Tiles, candidates
 from lightmatch_ros.core.engine.folded import fold
 from lightmatch_ros.core.lightglue import Architecture, LightGlue
 
-CAPACITIES = (512, 4096)
+CAPACITY = 1024  # says nothing: kernels are compiled for any
 DTYPES = (torch.bfloat16, torch.float32)
 CUOBJDUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
 
@@ -41,6 +43,7 @@ class Compiled:
     """A kernel as compiled.
 
     Attributes:
+        tiles: see `Tiles`: rows, columns, depth, keys, warps.
         registers: of a thread.
         spilled: bytes of a thread that did not fit into registers.
         shared: bytes of a program.
@@ -49,7 +52,7 @@ class Compiled:
 
     capability: int
     dtype: str
-    capacity: int
+    tiles: str
     name: str
     registers: int
     spilled: int
@@ -85,25 +88,25 @@ def compile_all(capability: int) -> list[Compiled]:
     try:
         for dtype in DTYPES:
             layers = FusedLayers(fold(network), network.architecture, dtype)
-            for capacity in CAPACITIES:
+            for tiles in candidates(dtype):
 
-                def record(kernel: JITFunction, grid: Any, dtype=dtype, capacity=capacity) -> Any:
+                def record(kernel: JITFunction, grid: Any, dtype=dtype, tiles=tiles) -> Any:
                     def compile_only(*args: Any, **options: Any) -> None:
                         binary = kernel.warmup(*args, grid=grid, **options)
                         key = kernel.__name__, binary.hash
                         if key not in compiled:
-                            compiled[key] = describe(kernel.__name__, binary, capability, dtype, capacity)
+                            compiled[key] = describe(kernel.__name__, binary, capability, dtype, tiles)
 
                     return compile_only
 
                 JITFunction.__getitem__ = record
-                FusedProgram(layers, 1, capacity, torch.device("cpu")).run(adaptive=True)
+                FusedProgram(layers, 1, CAPACITY, torch.device("cpu"), tiles).run(adaptive=True)
     finally:
         JITFunction.__getitem__ = launch
     return list(compiled.values())
 
 
-def describe(name: str, binary: Any, capability: int, dtype: torch.dtype, capacity: int) -> Compiled:
+def describe(name: str, binary: Any, capability: int, dtype: torch.dtype, tiles: Tiles) -> Compiled:
     """Reads a compiled kernel's resources."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(binary.asm["cubin"])
@@ -115,7 +118,9 @@ def describe(name: str, binary: Any, capability: int, dtype: torch.dtype, capaci
     ptx = binary.asm["ptx"]
     products = "wgmma" if "wgmma" in ptx else "mma" if "mma.sync" in ptx else "none"
     resources = int(fields["REG"]), int(fields["STACK"]) + int(fields["LOCAL"]), binary.metadata.shared
-    return Compiled(capability, str(dtype).removeprefix("torch."), capacity, name, *resources, products)
+    return Compiled(
+        capability, str(dtype).removeprefix("torch."), "x".join(map(str, astuple(tiles))), name, *resources, products
+    )
 
 
 def main() -> None:
@@ -125,9 +130,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the table here")
     args = parser.parse_args()
     rows = [asdict(kernel) for capability in args.capability for kernel in compile_all(capability)]
-    print("  ".join(f"{name:>10s}" for name in rows[0]))
+    print("  ".join(f"{name:>14s}" for name in rows[0]))
     for row in rows:
-        print("  ".join(f"{value!s:>10s}" for value in row.values()))
+        print("  ".join(f"{value!s:>14s}" for value in row.values()))
     if args.json:
         about = {"triton": triton.__version__, "python": sys.version.split()[0]}
         args.json.write_text(json.dumps({"about": about, "kernels": rows}, indent=1) + "\n")

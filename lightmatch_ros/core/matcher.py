@@ -134,7 +134,7 @@ def create_matcher(config: MatcherConfig, device: torch.device) -> FeatureMatche
     else:
         tuning = untuned(device, precision)
     adaptivity = dataclasses.replace(_adaptivity(config, weights, network), min_points=tuning.min_points)
-    engine = create_engine(network, device, config.engine, tuning.precision)
+    engine = create_engine(network, device, config.engine, tuning.precision, batches=(1,), tune=config.tune)
     matcher = FeatureMatcher(engine, network.architecture, adaptivity, defaults.filter_threshold, device, config.resize)
     matcher.filter_threshold = config.filter_threshold
     return matcher

@@ -21,6 +21,7 @@ from lightglue_cases import (
 from lightmatch_ros.core.engine import Precision, product
 from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine, Scheme, engine, trial
 from lightmatch_ros.core.engine.cuda.fused import has_triton
+from lightmatch_ros.core.engine.cuda.fused.tiles import candidates
 from lightmatch_ros.core.engine.cuda.trial import DisagreementError, try_scheme, working_scheme
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture
 
@@ -132,6 +133,16 @@ def test_captures_are_counted():
     engine = CudaEngine(random_network(), Precision.FP32, BUCKETS, (1,), Scheme.FUSED)
     run(engine, [pair_of(engine._network, 3, 3)], Adaptivity())
     assert engine.compilations == 1 + 2, "a preparation, a match with decisions and one without"
+
+
+def test_the_fastest_tiles_are_chosen():
+    times = dict(zip(candidates(torch.float32), [2.0, 1.0]))
+    left = list(times.values())
+    runs = CudaEngine(random_network(ODD), Precision.FP32, BUCKETS, (1,), Scheme.FUSED, lambda _: left.pop(0))
+    assert_equals_reference(runs, [(30, 20)], ADAPTIVITIES["full"])
+    (matcher,) = runs._matchers.values()
+    assert matcher._ports._tiles == min(times, key=times.__getitem__)
+    assert_equals_reference(runs, [(70, 9)], ADAPTIVITIES["full"])  # above the last bucket nothing is measured
 
 
 def test_trial_passes_where_the_kernels_are_right_and_fails_where_not(monkeypatch):

@@ -13,7 +13,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from lightmatch_ros.core.engine import Precision
 from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine, Scheme
-from lightmatch_ros.core.engine.cuda.factory import schemes
+from lightmatch_ros.core.engine.cuda.graphs import replay_s
+from lightmatch_ros.core.engine.cuda.schemes import schemes
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture
 
 pytestmark = [
@@ -156,3 +157,14 @@ def test_two_processes_share_the_device():
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         stops = pool.map_async(match_in_a_process, range(2)).get(timeout=300)
     assert stops[0] == stops[1]
+
+
+def test_chosen_tiles_give_the_same():
+    if Scheme.FUSED not in schemes(torch.device("cuda")):
+        pytest.skip("Triton is not installed")
+    network = random_network(OFFICIAL).to("cuda")
+    engine = CudaEngine(network, Precision.FP32, Buckets((512,)), (1,), Scheme.FUSED, replay_s)
+    engine.warm_up([512])
+    for pair in pairs_of(engine, (500, 400), (512, 3)):
+        (out,) = run(engine, [pair], ADAPTIVITIES["both"])
+        assert_same(out, network(*pair, ADAPTIVITIES["both"], 0.01))

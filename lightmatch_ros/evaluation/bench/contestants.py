@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lightmatch_ros.core.engine import Engine, Precision, create_engine
 from lightmatch_ros.core.engine.cuda import CudaEngine, Scheme
-from lightmatch_ros.core.engine.cuda.factory import schemes
+from lightmatch_ros.core.engine.cuda.schemes import schemes
 from lightmatch_ros.core.engine.product import cpu_multiplies_bf16
 from lightmatch_ros.core.errors import ConfigurationError
 from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points

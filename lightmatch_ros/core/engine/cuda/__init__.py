@@ -4,6 +4,6 @@
 
 from lightmatch_ros.core.engine.cuda.buckets import Buckets
 from lightmatch_ros.core.engine.cuda.engine import CudaEngine
-from lightmatch_ros.core.engine.cuda.factory import Scheme
+from lightmatch_ros.core.engine.cuda.schemes import Scheme
 
 __all__ = ["Buckets", "CudaEngine", "Scheme"]

@@ -19,8 +19,9 @@ import torch
 
 from lightmatch_ros.core.engine.cuda.buckets import Buckets, Launch, plan
 from lightmatch_ros.core.engine.cuda.errors import device_errors
-from lightmatch_ros.core.engine.cuda.factory import Factory, Scheme, schemes
+from lightmatch_ros.core.engine.cuda.factory import Factory
 from lightmatch_ros.core.engine.cuda.runners import Collect, CudaPrepared, MatchRunner, PrepareRunner
+from lightmatch_ros.core.engine.cuda.schemes import Clock, Scheme, schemes
 from lightmatch_ros.core.engine.interface import Precision, Prepared, own
 from lightmatch_ros.core.engine.random_points import random_points
 from lightmatch_ros.core.errors import DeviceMemoryError
@@ -51,6 +52,7 @@ class CudaEngine:
         buckets: capacities to capture.
         batches: pairs to capture for, ascending; other numbers are put together from these.
         scheme: None = the best that can run on the device.
+        clock: chooses the fused kernels' tiles by measurement, where they are captured; None = not measured.
     """
 
     name = "compiled"
@@ -62,6 +64,7 @@ class CudaEngine:
         buckets: Buckets | None = None,
         batches: Sequence[int] = (1, 2, 4),
         scheme: Scheme | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.precision = precision
         self._network = network
@@ -70,7 +73,7 @@ class CudaEngine:
         self._max_keypoints: int | None = None
         self._batches = tuple(batches)
         with device_errors("loading the weights"):
-            self._factory = Factory(network, precision, scheme or schemes(self._device)[0])
+            self._factory = Factory(network, precision, scheme or schemes(self._device)[0], clock)
         self._matchers: dict[tuple[int, int], MatchRunner] = {}
         self._preparers: dict[int, PrepareRunner] = {}
 

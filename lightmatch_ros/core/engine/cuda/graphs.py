@@ -12,6 +12,9 @@ from torch import Tensor
 
 from lightmatch_ros.core.engine.cuda.schedule import Body, Branch, both_ways
 
+# Of what is measured before the first match.
+_REPLAYS = 10
+
 
 def conditional_nodes() -> bool:
     """Tells whether this torch can capture conditional nodes (2.13, built for CUDA 12.4 or later)."""
@@ -72,6 +75,19 @@ class CapturedBranch:
         """See `schedule.Branch`."""
         branch: Branch = captured_branch if torch.cuda.is_current_stream_capturing() else both_ways
         branch(condition, body)
+
+
+def replay_s(replay: Body) -> float:
+    """Returns the least time of a few replays on the current stream, s."""
+    times: list[float] = []
+    for _ in range(_REPLAYS):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        start.record()
+        replay()
+        end.record()
+        end.synchronize()  # sync: before the first match, to choose what it runs
+        times.append(1e-3 * start.elapsed_time(end))
+    return min(times)
 
 
 def _free_product_workspaces() -> None:

@@ -10,7 +10,8 @@ import torch
 
 from lightmatch_ros.core.engine.cuda.buckets import Buckets
 from lightmatch_ros.core.engine.cuda.engine import CudaEngine
-from lightmatch_ros.core.engine.cuda.factory import Scheme, schemes
+from lightmatch_ros.core.engine.cuda.errors import device_errors
+from lightmatch_ros.core.engine.cuda.schemes import Scheme, schemes
 from lightmatch_ros.core.engine.interface import Precision
 from lightmatch_ros.core.engine.random_points import random_points
 from lightmatch_ros.core.errors import DeviceLostError
@@ -38,7 +39,8 @@ def working_scheme(network: LightGlue, precision: Precision) -> Scheme:
     Raises:
         DeviceLostError: the device no longer answers.
     """
-    first, *others = schemes(next(network.parameters()).device)
+    device = next(network.parameters()).device
+    first, *others = schemes(device)
     if first is Scheme.FUSED:
         try:
             try_scheme(network, precision, first)
@@ -46,6 +48,9 @@ def working_scheme(network: LightGlue, precision: Precision) -> Scheme:
             raise
         except Exception as error:  # Triton and the tools that it calls raise errors of many types
             log.warning("matching runs on torch's kernels, the fused ones fail here: %s", error)
+            with device_errors("trying the fused kernels"):
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)  # sync: does it still answer? before the first match
             return others[0]
     return first
 

@@ -11,7 +11,7 @@ import triton
 from torch import Tensor
 
 from lightmatch_ros.core.engine.cuda.fused import block_kernels as kernels
-from lightmatch_ros.core.engine.cuda.fused.tiles import power_of_2, tiles_for
+from lightmatch_ros.core.engine.cuda.fused.tiles import Tiles, power_of_2
 from lightmatch_ros.core.engine.cuda.layers import cast
 from lightmatch_ros.core.engine.folded import FoldedBlock
 
@@ -66,10 +66,9 @@ class FusedBlock:
         self._dtype = dtype
         self._cross = cross
 
-    def __call__(self, state: BlockState) -> None:
+    def __call__(self, state: BlockState, tiles: Tiles) -> None:
         """Launches the block; images without points and pairs that have ended stay as they are."""
         images, capacity, dim = state.x.shape
-        tiles = tiles_for(images, capacity, self._dtype)
         row_tiles, column_tiles = triton.cdiv(capacity, tiles.rows), triton.cdiv(dim, tiles.columns)
         common = {"ROWS": tiles.rows, "PRECISION": dot_precision(self._dtype), "num_warps": tiles.warps}
         product = {"DIM": dim, "DEPTH": min(tiles.depth, power_of_2(dim)), **common}

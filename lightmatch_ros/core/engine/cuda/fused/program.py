@@ -12,6 +12,7 @@ from torch import Tensor
 from lightmatch_ros.core.engine.cuda.fused import decisions
 from lightmatch_ros.core.engine.cuda.fused.assignment import FusedHeads
 from lightmatch_ros.core.engine.cuda.fused.blocks import BlockState, FusedBlock
+from lightmatch_ros.core.engine.cuda.fused.tiles import Tiles, tiles_for
 from lightmatch_ros.core.engine.cuda.state import Answer, Request
 from lightmatch_ros.core.engine.folded import FoldedLayer
 from lightmatch_ros.core.lightglue import Architecture
@@ -41,9 +42,10 @@ class FusedLayers:
     def first_self_attention(self, x: Tensor, encoding: Tensor, counts: Tensor) -> Tensor:
         """Returns the updated states of images of which nothing has been pruned. See `layers.Block.self_attention`."""
         images, capacity, _ = x.shape
+        tiles = tiles_for(images, capacity, self.dtype)
         kept = torch.arange(capacity, dtype=torch.int32, device=x.device).expand(images, -1).contiguous()
         state = BlockState(x.clone(), encoding, kept, counts, torch.ones_like(counts))
-        self.self_blocks[0](state)
+        self.self_blocks[0](state, tiles)
         return state.x
 
 
@@ -61,15 +63,19 @@ class FusedProgram:
         batch: pairs.
         capacity: points of an image.
         device: CUDA; with Triton's interpreter, CPU.
+        tiles: of the blocks; None for those that are right as a rule.
     """
 
-    def __init__(self, layers: FusedLayers, batch: int, capacity: int, device: torch.device) -> None:
+    def __init__(
+        self, layers: FusedLayers, batch: int, capacity: int, device: torch.device, tiles: Tiles | None = None
+    ) -> None:
         a = layers.architecture
         self.request = Request.allocate(batch, device)
         self.answer = Answer.allocate(batch, capacity, device)
         self.x = torch.zeros(batch, 2, capacity, a.descriptor_dim, device=device)
         self.encoding = torch.zeros(batch, 2, capacity, 2 * a.head_dim, dtype=layers.dtype, device=device)
         self._layers = layers
+        self._tiles = tiles or tiles_for(2 * batch, capacity, layers.dtype)
 
     def run(self, adaptive: bool) -> None:
         """Launches all kernels.
@@ -81,8 +87,8 @@ class FusedProgram:
         state = decisions.begin(self.x, self.encoding, self.request, self.answer, n_layers)
         for i in range(n_layers):
             if i:  # the first is the images' own
-                layers.self_blocks[i](state)
-            layers.cross_blocks[i](state)
+                layers.self_blocks[i](state, self._tiles)
+            layers.cross_blocks[i](state, self._tiles)
             heads = layers.decides[i]
             if adaptive and heads is not None:
                 decisions.adapt(state, heads, confidence_threshold(i, n_layers), i + 1)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-# Rows of a launch, all images together, up to which small tiles are used: so that they are more than the
-# multiprocessors of a large device (guess, not measured on a GPU).
-FEW_ROWS = 4096
+# Points of a step of the decisions.
+CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -32,21 +31,32 @@ class Tiles:
     warps: int
 
 
-# Points of a step of the decisions.
-CHUNK = 1024
+_FLOAT32 = (
+    Tiles(rows=32, columns=64, depth=32, keys=32, warps=8),
+    Tiles(rows=64, columns=64, depth=32, keys=32, warps=8),
+)
+_HALF = (
+    Tiles(rows=32, columns=64, depth=64, keys=64, warps=4),
+    Tiles(rows=64, columns=64, depth=64, keys=64, warps=4),
+    Tiles(rows=64, columns=128, depth=32, keys=64, warps=8),
+    Tiles(rows=128, columns=64, depth=32, keys=64, warps=8),
+)
+# Rows of a launch, all images together, up to which the first tiles are used without a measurement: so that they are
+# more than the multiprocessors of a large device (guess, not measured on a GPU).
+_FEW_ROWS = 4096
+
+
+def candidates(dtype: torch.dtype) -> tuple[Tiles, ...]:
+    """Returns tiles for products of a type; which are fastest depends on the device.
+
+    All fit into the shared memory and the registers of Ampere, Ada and Hopper devices; see test_fused_compiles.py.
+    """
+    return _FLOAT32 if dtype is torch.float32 else _HALF
 
 
 def tiles_for(images: int, capacity: int, dtype: torch.dtype) -> Tiles:
-    """Returns the tiles for a launch of images of a capacity, with products of a type.
-
-    All fit into the 99 KB of shared memory that the smallest of the wanted devices have, and but for the assignment's
-    into their registers; test_fused_compiles.py looks at it.
-    """
-    if dtype is torch.float32:
-        return Tiles(rows=32, columns=64, depth=32, keys=32, warps=8)
-    if images * capacity <= FEW_ROWS:
-        return Tiles(rows=32, columns=64, depth=64, keys=64, warps=4)
-    return Tiles(rows=64, columns=128, depth=32, keys=64, warps=8)
+    """Returns tiles for a launch of images of a capacity that nobody has measured."""
+    return candidates(dtype)[0 if dtype is torch.float32 or images * capacity <= _FEW_ROWS else 2]
 
 
 def power_of_2(size: int) -> int:
