@@ -5,7 +5,8 @@
     python benchmarks/pipeline.py --features xfeat --keypoints 1024 --json benchmarks/results/pipeline-xfeat.json
 
 As in the node, without DDS: images of the virtual camera, rendered beforehand, there and back along its way; extracted
-(with overlap on a thread of its own, one frame ahead), matched with a keyframe, geometry, keyframe decision, messages.
+(with overlap on a thread of its own, one frame ahead), matched with a keyframe (with overlap begun before the geometry
+of the frame before), geometry, keyframe decision, messages.
 The time of a frame is that since the frame before it was done. Where there is no ROS the messages are left out, and
 the report says so.
 """
@@ -17,6 +18,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,9 @@ import numpy as np
 
 from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherConfig
 from lightmatch_ros.core.extraction import Extracted
-from lightmatch_ros.core.pipeline import CameraPipeline, Frame, FrameResult, Matching
+from lightmatch_ros.core.frames import Frame, FrameResult
+from lightmatch_ros.core.matching import Matching
+from lightmatch_ros.core.pipeline import Begun, CameraPipeline
 from lightmatch_ros.core.prefetch import Prefetch
 from lightmatch_ros.evaluation.bench.environment import describe
 from lightmatch_ros.simulation.sources import RoomSource
@@ -38,6 +42,15 @@ with contextlib.suppress(ImportError):
     from lightmatch_ros.ros import conversions
 
 HAS_ROS = "conversions" in globals()
+
+
+@dataclass(eq=False)
+class Turn:
+    """A frame that is ready to be matched."""
+
+    frame: Frame
+    extracted: Extracted
+    begun: Begun | None = None
 
 
 def render(size: tuple[int, int], count: int, rate_hz: float) -> Callable[[int], Frame]:
@@ -70,16 +83,21 @@ def fill_messages(result: FrameResult) -> None:
 def measure(matching: Matching, frame: Callable[[int], Frame], count: int) -> list[dict[str, float]]:
     """Runs the pipeline; returns the times of each frame after the first few, ms."""
 
-    def extract() -> Iterator[tuple[Frame, Extracted]]:
+    def extract() -> Iterator[Turn]:
         for k in range(WARM_UP_FRAMES + count):
             taken = frame(k)
-            yield taken, matching.extract_ahead(taken.image)
+            yield Turn(taken, matching.extract_ahead(taken.image))
+
+    def begin_next() -> None:
+        following = ready.peek() if isinstance(ready, Prefetch) else None
+        if following is not None:
+            following.begun = pipeline.begin(following.extracted)
 
     pipeline = CameraPipeline(matching, KeyframeConfig(), GeometryConfig())
     ready = Prefetch(extract(), "extraction") if matching.overlap else extract()
     records, before = [], time.perf_counter()
-    for taken, extracted in ready:
-        result = pipeline.match(taken, extracted)
+    for turn in ready:
+        result = pipeline.match(turn.frame, turn.extracted, turn.begun, begin_next)
         began = time.perf_counter()
         fill_messages(result)
         done = time.perf_counter()

@@ -18,8 +18,10 @@ from rich.table import Table
 from lightmatch_ros.cli.options import add_matcher_options, matcher_config
 from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig
 from lightmatch_ros.core.errors import ConfigurationError
+from lightmatch_ros.core.frames import Frame, FrameResult
+from lightmatch_ros.core.matching import Matching
 from lightmatch_ros.core.metrics import direction_error_deg, relative, rotation_error_deg
-from lightmatch_ros.core.pipeline import CameraPipeline, Frame, FrameResult, Matching
+from lightmatch_ros.core.pipeline import CameraPipeline
 from lightmatch_ros.core.types import DoubleArray
 from lightmatch_ros.simulation.sources import open_source
 

@@ -136,19 +136,22 @@ class KeyframeCache:
         return evicted
 
     def reference(self, recent: Tracks | None, config: KeyframeConfig) -> Keyframe | None:
-        """Selects the keyframe to match the next frame with; None while the cache is empty.
+        """Selects the keyframe to match the next frame with, as `candidate` does, and counts it as used."""
+        chosen = self.candidate(recent, config)
+        if chosen is not None:
+            self._keyframes[chosen.frame_id] = self._keyframes.pop(chosen.frame_id)
+        return chosen
+
+    def candidate(self, recent: Tracks | None, config: KeyframeConfig) -> Keyframe | None:
+        """Returns the keyframe that would be selected; None while the cache is empty.
 
         Args:
             recent: tracks seen in the frame before. With the rule "overlap" the keyframe that shares most of them
                 is taken; without shared tracks the newest.
             config: holds the rule.
         """
-        if self._newest is None:
-            return None
-        chosen = self._newest
-        if config.reference == "overlap" and recent is not None and len(recent):
-            shared = {k.frame_id: int(np.isin(k.tracks.ids, recent.ids).sum()) for k in self._keyframes.values()}
-            best = max(shared, key=lambda frame_id: (shared[frame_id], frame_id))
-            chosen = self._keyframes[best] if shared[best] else self._newest
-        self._keyframes[chosen.frame_id] = self._keyframes.pop(chosen.frame_id)
-        return chosen
+        if self._newest is None or config.reference != "overlap" or recent is None or not len(recent):
+            return self._newest
+        shared = {k.frame_id: int(np.isin(k.tracks.ids, recent.ids).sum()) for k in self._keyframes.values()}
+        best = max(shared, key=lambda frame_id: (shared[frame_id], frame_id))
+        return self._keyframes[best] if shared[best] else self._newest

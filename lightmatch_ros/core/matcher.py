@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,7 +16,7 @@ from lightmatch_ros.core.config import MatcherConfig
 from lightmatch_ros.core.engine import Engine, Precision, Prepared, create_engine, tune, untuned
 from lightmatch_ros.core.engine.cuda.upload import upload
 from lightmatch_ros.core.errors import ConfigurationError
-from lightmatch_ros.core.lightglue import Adaptivity, Architecture, LightGlue, Points, load_network
+from lightmatch_ros.core.lightglue import Adaptivity, Architecture, LightGlue, NetworkOutput, Points, load_network
 from lightmatch_ros.core.types import Features, FloatArray, Matches
 from lightmatch_ros.core.weights import MatcherWeights, load_matcher
 
@@ -68,23 +68,18 @@ class FeatureMatcher:
 
     def match(self, features0: Features, features1: Features) -> Matches:
         """Matches image 0 (keyframe) with image 1 (current frame)."""
+        return self.start(features0, features1)()
+
+    def start(self, features0: Features, features1: Features) -> Callable[[], Matches]:
+        """Begins a match and returns what waits for it; see `Engine.start`."""
         pair = self._prepare(features0), self._prepare(features1)
-        (out,) = self.engine.match([pair], self.adaptivity, self.filter_threshold or self.default_threshold)
-        # sync: the one transfer of the answer; scores travel with the indices
-        packed = torch.stack([out.indices0.double(), out.indices1.double(), out.scores.double()]).cpu().numpy()
-        indices0, indices1 = packed[:2].astype("int64")
-        num_points = len(features0) + len(features1)
-        return Matches(
-            points0=features0.keypoints[indices0],
-            points1=features1.keypoints[indices1],
-            scores=packed[2].astype("float32"),
-            indices0=indices0,
-            indices1=indices1,
-            num_keypoints0=len(features0),
-            num_keypoints1=len(features1),
-            stop_layer=out.stop_layer,
-            kept_ratio=out.num_kept / num_points if num_points else 1.0,
-        )
+        collect = self.engine.start([pair], self.adaptivity, self.filter_threshold or self.default_threshold)
+
+        def wait() -> Matches:
+            (out,) = collect()
+            return _matches(out, features0, features1)
+
+        return wait
 
     def warm_up(self, counts: Sequence[int]) -> float:
         """Compiles what has to be compiled and runs images of these numbers of points; returns the time taken, s."""
@@ -116,6 +111,24 @@ class FeatureMatcher:
             optional(scales),
             optional(features.orientations),
         )
+
+
+def _matches(out: NetworkOutput, features0: Features, features1: Features) -> Matches:
+    # sync: the one transfer of the answer; scores travel with the indices
+    packed = torch.stack([out.indices0.double(), out.indices1.double(), out.scores.double()]).cpu().numpy()
+    indices0, indices1 = packed[:2].astype("int64")
+    num_points = len(features0) + len(features1)
+    return Matches(
+        points0=features0.keypoints[indices0],
+        points1=features1.keypoints[indices1],
+        scores=packed[2].astype("float32"),
+        indices0=indices0,
+        indices1=indices1,
+        num_keypoints0=len(features0),
+        num_keypoints1=len(features1),
+        stop_layer=out.stop_layer,
+        kept_ratio=out.num_kept / num_points if num_points else 1.0,
+    )
 
 
 def create_matcher(config: MatcherConfig, device: torch.device) -> FeatureMatcher:

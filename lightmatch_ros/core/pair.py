@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from lightmatch_ros.core.config import MatcherConfig
-from lightmatch_ros.core.pipeline import Matching
+from lightmatch_ros.core.matching import Matching
 from lightmatch_ros.core.types import ByteArray, FloatArray, Matches
 
 

@@ -4,21 +4,16 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from lightmatch_ros.core.camera import CameraModel
-from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherConfig
-from lightmatch_ros.core.device import choose_device, limit_threads
+from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig
 from lightmatch_ros.core.errors import DeviceMemoryError
-from lightmatch_ros.core.extraction import Extracted, SharedExtractor, overlaps, usable_cores
-from lightmatch_ros.core.features import create_extractor
-from lightmatch_ros.core.geometry import TwoView, estimate_two_view
-from lightmatch_ros.core.image import load_mask
+from lightmatch_ros.core.extraction import Extracted
+from lightmatch_ros.core.frames import Frame, FrameResult, Insertion, Pairing, Timing
+from lightmatch_ros.core.geometry import estimate_two_view
 from lightmatch_ros.core.keyframes import (
     NANOSECONDS,
     Keyframe,
@@ -27,148 +22,24 @@ from lightmatch_ros.core.keyframes import (
     Reason,
     insertion_reason,
 )
-from lightmatch_ros.core.matcher import FeatureMatcher, create_matcher
+from lightmatch_ros.core.matching import Matching
 from lightmatch_ros.core.tracks import TrackBook, Tracks
-from lightmatch_ros.core.types import ByteArray, Features, FloatArray, Matches
-
-log = logging.getLogger(__name__)
+from lightmatch_ros.core.types import Features, Matches
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
-    """One image of a camera with what belongs to it.
+class Begun:
+    """A match that began before it was its frame's turn.
 
     Attributes:
-        stamp_ns: time of the image, ns.
-        frame: name of the optical frame.
-        image: (H, W) or (H, W, 3) BGR, uint8.
-        camera: calibration, None where unknown.
-        depth: (H, W) float32, metres, registered to the image; None where there is none.
-    """
-
-    stamp_ns: int
-    frame: str
-    image: ByteArray
-    camera: CameraModel | None = None
-    depth: FloatArray | None = None
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Wall time of the stages, ms."""
-
-    extract_ms: float = 0.0
-    match_ms: float = 0.0
-    geometry_ms: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Pairing:
-    """A frame matched with a keyframe.
-
-    Attributes:
-        keyframe: image 0.
-        matches: image 0 = keyframe, image 1 = the frame.
-        two_view: homography and pose; inlier bits of the matches.
-        tracks: of the matches.
-    """
-
-    keyframe: Keyframe
-    matches: Matches
-    two_view: TwoView
-    tracks: Tracks
-
-
-@dataclass(frozen=True)
-class Insertion:
-    """A keyframe was inserted.
-
-    Attributes:
-        reason: why.
-        evicted: frame ids of those that went for it.
-        cache_count: keyframes held now.
-        cache_bytes: memory that they hold, bytes.
-    """
-
-    reason: Reason
-    evicted: tuple[int, ...]
-    cache_count: int
-    cache_bytes: int
-
-
-@dataclass(frozen=True, eq=False)
-class FrameResult:
-    """What one frame gave.
-
-    Attributes:
-        frame_id: the camera's frame counter, from 1, never reused.
         features: of the frame.
-        pairing: None for the first frame.
-        insertion: None where the frame did not become a keyframe.
-        timing: of the stages.
+        keyframe: that it is matched with; it counts only if it is still the one when the turn comes.
+        collect: waits for the matches.
     """
 
-    frame_id: int
     features: Features
-    pairing: Pairing | None
-    insertion: Insertion | None
-    timing: Timing
-
-
-class Matching:
-    """The networks that all cameras share. One thread builds and runs it; `extract_ahead` may be on any other.
-
-    Attributes:
-        overlap: an image is better extracted while the one before it is matched.
-
-    Raises:
-        ConfigurationError: a device, weights or mask that cannot be had.
-    """
-
-    def __init__(self, config: MatcherConfig) -> None:
-        self.config = config
-        self.device = choose_device(config.device)
-        limit_threads(config.threads)
-        self.mask = load_mask(config.mask) if config.mask else None
-        self.overlap = overlaps(config, self.device, usable_cores())
-        self.extractor = SharedExtractor(create_extractor(config, self.device), self.device)
-        self.matcher: FeatureMatcher = create_matcher(config, self.device)
-        self.max_keypoints = config.max_keypoints
-
-    def warm_up(self, size: tuple[int, int] = (640, 480)) -> float:
-        """Runs the extractor on noise of (width, height) and the engine; returns the time that it took, s."""
-        start = time.perf_counter()
-        noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0]), np.uint8)
-        self.extractor.extract(noise)
-        self.matcher.warm_up([self.config.max_keypoints])
-        if self.matcher.engine.max_keypoints is not None:
-            self.take_fewer(self.matcher.engine.max_keypoints)
-        return time.perf_counter() - start
-
-    def extract(self, image: ByteArray) -> Features:
-        """Extracts the features of an image, outside the mask's ignored regions.
-
-        Raises:
-            ImageError: an image that cannot be used.
-        """
-        return self.take(self.extract_ahead(image))
-
-    def extract_ahead(self, image: ByteArray) -> Extracted:
-        """Extracts on any thread what `take` hands to the one that matches.
-
-        Raises:
-            ImageError: an image that cannot be used.
-        """
-        return self.extractor.extract(image, self.mask)
-
-    def take(self, extracted: Extracted) -> Features:
-        """Returns the best features, for use on this thread."""
-        return extracted.take().best(self.max_keypoints)
-
-    def take_fewer(self, count: int) -> None:
-        """Keeps at most so many keypoints of an image from now on, since the device has no memory for more."""
-        self.max_keypoints = max(1, min(self.max_keypoints, count))
-        log.warning("at most %d keypoints an image from now on: no device memory for more", self.max_keypoints)
+    keyframe: Keyframe
+    collect: Callable[[], Matches]
 
 
 class CameraPipeline:
@@ -201,34 +72,61 @@ class CameraPipeline:
         """
         return self.match(frame, self.matching.extract_ahead(frame.image))
 
-    def match(self, frame: Frame, extracted: Extracted) -> FrameResult:
+    def begin(self, extracted: Extracted) -> Begun | None:
+        """Begins the match of the frame whose turn is next: a device works on it while the host does geometry.
+
+        Returns:
+            None where there is no keyframe yet or no memory: the frame's turn will tell.
+        """
+        keyframe = self.cache.candidate(self._recent, self.keyframe)
+        if keyframe is None:
+            return None
+        features = self.matching.take(extracted)
+        try:
+            return Begun(features, keyframe, self.matching.matcher.start(keyframe.features, features))
+        except DeviceMemoryError:
+            return None
+
+    def match(
+        self,
+        frame: Frame,
+        extracted: Extracted,
+        begun: Begun | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> FrameResult:
         """Matches a frame with the best keyframe and makes it one where the rules say so.
 
         Args:
             frame: to be matched; frames come in the order of their time.
             extracted: from its image, on whatever thread.
+            begun: of this frame; without it the same comes out.
+            meanwhile: called when the matches are there and the geometry is not: the time to begin the next.
 
         Raises:
             DeviceMemoryError: no memory for so many keypoints; later frames take fewer, the keyframes are forgotten.
         """
         frame_id = self._next_frame_id
         self._next_frame_id += 1
-        features = self.matching.take(extracted)
         started = time.perf_counter()
         keyframe = self.cache.reference(self._recent, self.keyframe)
+        if begun is not None and begun.keyframe is not keyframe:
+            begun = None
+        features = self.matching.take(extracted) if begun is None else begun.features
         if keyframe is None:
             insertion = self._insert_first(frame_id, frame, features)
             return FrameResult(frame_id, features, None, insertion, Timing(extracted.extract_ms))
-        matches = self._match(keyframe, features)
-        matched = time.perf_counter()
+        matches = self._match(keyframe, features, begun)
+        match_ms = _ms(started)
+        meanwhile()
+        started = time.perf_counter()
         pairing = self._pair(keyframe, matches, frame, features.image_size)
-        timing = Timing(extracted.extract_ms, _ms(started, matched), _ms(matched, time.perf_counter()))
+        timing = Timing(extracted.extract_ms, match_ms, _ms(started))
         insertion = self._consider(frame_id, frame, features, pairing)
         return FrameResult(frame_id, features, pairing, insertion, timing)
 
-    def _match(self, keyframe: Keyframe, features: Features) -> Matches:
+    def _match(self, keyframe: Keyframe, features: Features, begun: Begun | None) -> Matches:
         try:
-            return self.matching.matcher.match(keyframe.features, features)
+            return begun.collect() if begun else self.matching.matcher.match(keyframe.features, features)
         except DeviceMemoryError:
             self.matching.take_fewer(max(len(features), len(keyframe.features)) // 2)
             self.reset()  # keyframes of more keypoints would fail again
@@ -288,5 +186,5 @@ def _observation(frame: Frame, pairing: Pairing) -> Observation:
     )
 
 
-def _ms(start: float, end: float) -> float:
-    return (end - start) * 1e3
+def _ms(start: float) -> float:
+    return (time.perf_counter() - start) * 1e3

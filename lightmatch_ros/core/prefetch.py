@@ -49,6 +49,11 @@ class Prefetch(Generic[T]):
             raise self._error
         raise StopIteration
 
+    def peek(self) -> T | None:
+        """Returns the item that waits, without taking it; None where none does."""
+        with self._changed:
+            return self._waiting[-1] if self._waiting else None
+
     def close(self) -> None:
         """Ends the iteration now: what waits is thrown away, what is being made will be."""
         with self._changed:

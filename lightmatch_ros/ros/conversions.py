@@ -15,8 +15,8 @@ from lightmatch_msgs.msg import Homography, Keyframe, MatchArray, RelativePose
 from numpy.typing import NDArray
 from std_msgs.msg import Header
 
+from lightmatch_ros.core.frames import FrameResult, Insertion, Pairing
 from lightmatch_ros.core.geometry import HomographyEstimate, PoseEstimate
-from lightmatch_ros.core.pipeline import FrameResult, Insertion, Pairing
 from lightmatch_ros.core.rotation import quaternion_from_matrix
 from lightmatch_ros.core.tracks import Tracks
 from lightmatch_ros.core.types import Matches

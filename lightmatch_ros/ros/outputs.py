@@ -15,7 +15,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSPolicyKind, QoSProfile
 from sensor_msgs.msg import Image
 
-from lightmatch_ros.core.pipeline import Frame, FrameResult, Pairing
+from lightmatch_ros.core.frames import Frame, FrameResult, Pairing
 from lightmatch_ros.ros import conversions
 from lightmatch_ros.ros.image_conversions import array_to_image
 from lightmatch_ros.viz.matches import draw_matches

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from lightmatch_ros.core.camera import CameraModel
 from lightmatch_ros.core.config import NodeConfig
 from lightmatch_ros.core.geometry import estimate_two_view
-from lightmatch_ros.core.pipeline import Matching
+from lightmatch_ros.core.matching import Matching
 from lightmatch_ros.core.types import Features
 from lightmatch_ros.ros import conversions
 from lightmatch_ros.ros.image_conversions import camera_model, image_to_array

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The thread that owns the matcher: it loads, warms up, takes messages from the mailbox, processes and publishes.
 
-With overlap a second thread takes the messages, decodes and extracts, one frame ahead of the first.
+With overlap a second thread takes the messages, decodes and extracts, one frame ahead of the first, and the match of a
+frame that is ready begins before the geometry of the one before it: a device works on it in the meantime.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from lightmatch_ros.core.config import NodeConfig
 from lightmatch_ros.core.device import limit_threads
 from lightmatch_ros.core.errors import InputError
 from lightmatch_ros.core.extraction import Extracted
-from lightmatch_ros.core.pipeline import CameraPipeline, Frame, FrameResult, Matching
+from lightmatch_ros.core.frames import Frame, FrameResult
+from lightmatch_ros.core.matching import Matching
+from lightmatch_ros.core.pipeline import Begun, CameraPipeline
 from lightmatch_ros.core.prefetch import Prefetch
 from lightmatch_ros.ros.calibration import Calibration
 from lightmatch_ros.ros.image_conversions import depth_to_array, image_to_array
@@ -48,7 +51,10 @@ class Sink(Protocol):
         """Publishes what one frame gave."""
 
 
-@dataclass(frozen=True, eq=False)
+Job = Callable[[], None]
+
+
+@dataclass(eq=False)
 class Work:
     """A frame that is ready to be matched.
 
@@ -59,6 +65,7 @@ class Work:
         waited_ms: from the image's arrival until it was taken.
         decode_ms: wall time of the decoding.
         ready: time.monotonic() of the end of the extraction, s.
+        begun: its match, where that has begun before its turn.
     """
 
     letter: Letter
@@ -67,6 +74,7 @@ class Work:
     waited_ms: float
     decode_ms: float
     ready: float
+    begun: Begun | None = None
 
 
 class Worker:
@@ -104,7 +112,7 @@ class Worker:
         self._log = log
         self._on_death = on_death
         self._pipelines: dict[str, CameraPipeline] = {}
-        self._ahead: Prefetch[Callable[[], None]] | None = None
+        self._ahead: Prefetch[Job | Work] | None = None
         self._thread = threading.Thread(target=self._run, name="lightmatch-worker", daemon=True)
 
     def start(self) -> None:
@@ -132,7 +140,10 @@ class Worker:
             self._load()
             self.ready.set()
             for task in self._tasks() if self._ahead is None else self._ahead:
-                task()
+                if isinstance(task, Work):
+                    self._guarded(task.letter.camera, partial(self._finish, task))
+                else:
+                    task()
         except Exception as error:  # the thread's last word: nobody above could catch it
             self.error = error
             if self.ready.is_set():
@@ -162,7 +173,7 @@ class Worker:
         if self.matching.overlap:
             self._ahead = Prefetch(self._tasks(), "lightmatch-extraction")
 
-    def _tasks(self) -> Iterator[Callable[[], None]]:
+    def _tasks(self) -> Iterator[Job | Work]:
         """Yields what is to be done on the worker's thread, in order: jobs, and frames whose features are there."""
         limit_threads(self.config.matcher.threads)  # torch counts them for each thread that calls it
         while (letter := self._mailbox.take(POLL_S)) is not None:
@@ -171,7 +182,7 @@ class Worker:
             elif letter.image is not None:
                 work = self._guarded(letter.camera, partial(self._extract, letter))
                 if work is not None:
-                    yield partial(self._guarded, letter.camera, partial(self._finish, work))
+                    yield work
 
     def _guarded(self, camera: str, function: Callable[[], T]) -> T | None:
         """Runs a function; an input that it cannot use is counted and logged."""
@@ -193,7 +204,8 @@ class Worker:
     def _finish(self, work: Work) -> None:
         letter, frame = work.letter, work.frame
         begun = time.monotonic()
-        result = self._live_pipeline(letter.camera).match(frame, work.extracted)
+        pipeline = self._live_pipeline(letter.camera)
+        result = pipeline.match(frame, work.extracted, work.begun, self._begin_next)
         processed = time.monotonic()
         self._sink.publish(letter.camera, letter.image.header, frame, result)
         published = time.monotonic()
@@ -211,6 +223,12 @@ class Worker:
             stop_layer=pairing.matches.stop_layer if pairing else 0,
             kept_ratio=pairing.matches.kept_ratio if pairing else 0.0,
         )
+
+    def _begin_next(self) -> None:
+        """Begins the match of the frame whose features wait, if there is one."""
+        following = None if self._ahead is None else self._ahead.peek()
+        if isinstance(following, Work):
+            following.begun = self._live_pipeline(following.letter.camera).begin(following.extracted)
 
     def _live_pipeline(self, camera: str) -> CameraPipeline:
         """The camera's pipeline with the settings of this moment."""

@@ -220,3 +220,13 @@ def test_bfloat16_stays_near(count):
     reference = network(*pair, ADAPTIVITIES["full"], 0.1)
     ours, wanted = (set(zip(o.indices0.tolist(), o.indices1.tolist())) for o in (out, reference))
     assert len(ours & wanted) >= 0.9 * len(ours | wanted)
+
+
+@pytest.mark.parametrize("counts", [[(30, 20), (60, 3)], [(30, 0), (70, 70)]])
+def test_two_matches_may_be_under_way(counts):
+    engine = engine_of("random")
+    network, settings_ = network_of(engine), ADAPTIVITIES["both"]
+    pairs = [pair_of(network, *pair, seed=p) for p, pair in enumerate(counts)]
+    waits = [engine.start([tuple(engine.prepare(pair))], settings_, 0.01) for pair in pairs]
+    for wait, pair in reversed(list(zip(waits, pairs))):
+        assert_same(wait()[0], network(*pair, settings_, 0.01))

@@ -11,7 +11,9 @@ import torch
 from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherConfig
 from lightmatch_ros.core.errors import DeviceLostError, DeviceMemoryError, ImageError
 from lightmatch_ros.core.extraction import SharedExtractor, overlaps, usable_cores
-from lightmatch_ros.core.pipeline import CameraPipeline, Frame, Matching
+from lightmatch_ros.core.frames import Frame
+from lightmatch_ros.core.matching import Matching
+from lightmatch_ros.core.pipeline import CameraPipeline
 from lightmatch_ros.simulation.sources import RoomSource
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)

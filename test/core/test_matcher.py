@@ -11,8 +11,10 @@ import torch
 from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherConfig
 from lightmatch_ros.core.errors import DeviceMemoryError
 from lightmatch_ros.core.features import create_extractor
+from lightmatch_ros.core.frames import Frame
 from lightmatch_ros.core.matcher import create_matcher
-from lightmatch_ros.core.pipeline import CameraPipeline, Frame, Matching
+from lightmatch_ros.core.matching import Matching
+from lightmatch_ros.core.pipeline import CameraPipeline
 from lightmatch_ros.simulation.sources import RoomSource
 
 CONFIG = MatcherConfig(tune=False, max_keypoints=128)

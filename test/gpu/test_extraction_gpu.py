@@ -13,7 +13,9 @@ from lightmatch_ros.core.config import GeometryConfig, KeyframeConfig, MatcherCo
 from lightmatch_ros.core.engine.cuda.graphed import GraphedFunction
 from lightmatch_ros.core.engine.cuda.graphs import GraphCapture
 from lightmatch_ros.core.engine.cuda.upload import upload
-from lightmatch_ros.core.pipeline import CameraPipeline, Frame, Matching
+from lightmatch_ros.core.frames import Frame
+from lightmatch_ros.core.matching import Matching
+from lightmatch_ros.core.pipeline import CameraPipeline
 from lightmatch_ros.simulation.sources import RoomSource
 
 pytestmark = [

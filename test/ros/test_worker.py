@@ -3,6 +3,7 @@
 """The worker's two stages, with an extractor and a matcher whose steps the test permits one by one."""
 
 import dataclasses
+import threading
 import time
 
 import pytest
@@ -41,6 +42,24 @@ def test_the_next_image_is_extracted_during_the_match(rig):
     assert rig.threads["match"] == rig.threads["job"] == {"lightmatch-worker"}
 
 
+@pytest.mark.parametrize("overlap", ["always"])
+def test_the_match_of_a_frame_that_waits_begins_before_its_turn(rig):
+    both_cameras(rig)
+    assert rig.extracting.wait_for(1, 2)
+    wait_until_it_waits(rig)
+    rig.matching.open()
+    rig.settle(2)
+    assert rig.begun == [2]
+
+
+def wait_until_it_waits(rig: Rig) -> None:
+    """The extraction has ended when the next item lies there."""
+    deadline = time.monotonic() + LIMIT_S
+    while rig.worker._ahead.peek() is None:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.001)
+
+
 @pytest.mark.parametrize("overlap", ["never"])
 def test_without_overlap_one_thread_does_one_after_the_other(rig):
     both_cameras(rig)
@@ -49,6 +68,7 @@ def test_without_overlap_one_thread_does_one_after_the_other(rig):
     rig.settle(2)
     assert rig.published == [("a", 1), ("b", 2)]
     assert set.union(*rig.threads.values()) == {"lightmatch-worker"}
+    assert rig.begun == []
 
 
 @pytest.mark.parametrize("overlap", ["always"])

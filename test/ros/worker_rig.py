@@ -12,7 +12,7 @@ from lightmatch_ros.core import schema
 from lightmatch_ros.core.config import NodeConfig
 from lightmatch_ros.core.errors import DeviceMemoryError, ImageError
 from lightmatch_ros.core.extraction import Extracted
-from lightmatch_ros.core.pipeline import FrameResult, Timing
+from lightmatch_ros.core.frames import FrameResult, Timing
 from lightmatch_ros.ros import worker as worker_module
 from lightmatch_ros.ros.calibration import Calibration
 from lightmatch_ros.ros.image_conversions import array_to_image
@@ -67,6 +67,7 @@ class Rig:
         self._changed = threading.Condition()
         self.published: list[tuple[str, int]] = []
         self.errors: list[str] = []
+        self.begun: list[int] = []
         self.died = threading.Event()
         self.fatal: Exception | None = None
         config = schema.with_values(NodeConfig(), {"cameras": ("a", "b"), "matcher.overlap": overlap})
@@ -98,7 +99,7 @@ class Rig:
         return self.networks
 
     def _pipeline(self, networks, keyframe, geometry) -> SimpleNamespace:
-        pipeline = SimpleNamespace(matching=networks, match=self._match, resets=0)
+        pipeline = SimpleNamespace(matching=networks, match=self._match, begin=lambda e: e.pending, resets=0)
         pipeline.reset = lambda: setattr(pipeline, "resets", pipeline.resets + 1)
         self.pipelines.append(pipeline)
         return pipeline
@@ -113,7 +114,7 @@ class Rig:
             raise RuntimeError("the extractor is gone")
         return Extracted(value, None, 3.0)
 
-    def _match(self, frame, extracted: Extracted) -> FrameResult:
+    def _match(self, frame, extracted: Extracted, begun: int | None, meanwhile) -> FrameResult:
         assert int(frame.image[0, 0]) == extracted.pending
         self.threads["match"].add(threading.current_thread().name)
         self.thresholds.append(self.networks.matcher.filter_threshold)
@@ -122,6 +123,10 @@ class Rig:
             raise DeviceMemoryError("no memory")
         if self.fatal is not None:
             raise self.fatal
+        assert begun in (None, extracted.pending)
+        if begun is not None:
+            self.begun.append(begun)
+        meanwhile()
         return FrameResult(1, extracted.pending, None, None, Timing(extracted.extract_ms))
 
     def _publish(self, camera, header, frame, result) -> None:

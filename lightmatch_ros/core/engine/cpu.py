@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -114,6 +114,12 @@ class CpuEngine:
             self._cross_attention(i, rows)
             progress.after_layer(i, rows, decide, functools.partial(self._assign, i, filter_threshold))
         return progress.outputs
+
+    def start(
+        self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
+    ) -> Callable[[], list[NetworkOutput]]:
+        """See `Engine.start`."""
+        return functools.partial(self.match, pairs, adaptivity, filter_threshold)
 
     def warm_up(self, counts: Sequence[int]) -> float:
         """See `Engine.warm_up`."""

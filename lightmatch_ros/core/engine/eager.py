@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lightmatch_ros.core.engine.interface import Precision, Prepared, own
@@ -52,6 +53,12 @@ class EagerEngine:
         """See `Engine.match`."""
         points = [(own(EagerPrepared, image0).points, own(EagerPrepared, image1).points) for image0, image1 in pairs]
         return [self._network(points0, points1, adaptivity, filter_threshold) for points0, points1 in points]
+
+    def start(
+        self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
+    ) -> Callable[[], list[NetworkOutput]]:
+        """See `Engine.start`."""
+        return functools.partial(self.match, pairs, adaptivity, filter_threshold)
 
     def warm_up(self, counts: Sequence[int]) -> float:
         """See `Engine.warm_up`."""

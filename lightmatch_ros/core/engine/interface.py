@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol, TypeVar
 
@@ -84,6 +84,14 @@ class Engine(Protocol):
 
         Raises:
             ConfigurationError: adaptivity is asked for and the weights lack the heads that it needs.
+        """
+
+    def start(
+        self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
+    ) -> Callable[[], list[NetworkOutput]]:
+        """Begins a `match` and returns what waits for its answers; on a CPU it is done there and not before.
+
+        Two may be under way.
         """
 
     def warm_up(self, counts: Sequence[int]) -> float:

@@ -9,6 +9,7 @@ reference network.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import time
@@ -112,6 +113,29 @@ class CudaEngine:
         mine = [(own(CudaPrepared, image0), own(CudaPrepared, image1)) for image0, image1 in pairs]
         with self._on_device("matching"):
             return self._match(mine, adaptivity, filter_threshold)
+
+    def start(
+        self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
+    ) -> Callable[[], list[NetworkOutput]]:
+        """See `Engine.start`: one pair of a captured bucket is under way on the device when this returns.
+
+        Raises:
+            DeviceMemoryError: no memory; fewer points may do.
+            DeviceLostError: the device no longer answers.
+        """
+        mine = [(own(CudaPrepared, image0), own(CudaPrepared, image1)) for image0, image1 in pairs]
+        todo = plan([(len(image0), len(image1)) for image0, image1 in mine], self._buckets, self._batches)
+        if len(mine) != 1 or not todo.launches:
+            return functools.partial(self.match, pairs, adaptivity, filter_threshold)
+        check_adaptivity(adaptivity, self._network.architecture)
+        with torch.inference_mode(), self._on_device("matching"):
+            collect = self._matcher(todo.launches[0]).start(mine, adaptivity, filter_threshold)
+
+        def wait() -> list[NetworkOutput]:
+            with torch.inference_mode(), self._on_device("matching"):
+                return collect()
+
+        return wait
 
     @torch.inference_mode()
     def warm_up(self, counts: Sequence[int]) -> float:
