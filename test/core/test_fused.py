@@ -20,7 +20,7 @@ from lightglue_cases import (
 
 from lightmatch_ros.core.engine import Precision, product
 from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine, Scheme, engine, trial
-from lightmatch_ros.core.engine.cuda.fused import has_triton
+from lightmatch_ros.core.engine.cuda.fused import decisions, has_triton
 from lightmatch_ros.core.engine.cuda.fused.tiles import candidates
 from lightmatch_ros.core.engine.cuda.trial import DisagreementError, try_scheme, working_scheme
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture
@@ -65,6 +65,21 @@ def test_equals_reference(counts, adaptivity):
 def test_equals_reference_for_other_architectures(name, counts):
     for adaptivity in ("full", "both", "narrow"):
         assert_equals_reference(engine_of(name), [counts], ADAPTIVITIES[adaptivity])
+
+
+def test_points_are_pruned_over_several_chunks(monkeypatch):
+    """Places move to the front of their list while later chunks are still to be read."""
+    monkeypatch.setattr(decisions, "CHUNK", 16)
+    runs = CudaEngine(random_network(THREE_LAYERS), Precision.FP32, BUCKETS, (1,), Scheme.FUSED)
+    (out,) = assert_equals_reference(runs, [(64, 60)], ADAPTIVITIES["narrow"])
+    assert out.num_kept < 100
+
+
+def test_bundled_weights_equal_the_reference():
+    """96 channels: two tiles of a product, the second half empty; three of the update's first."""
+    runs = CudaEngine(bundled_network(), Precision.FP32, Buckets((32,)), (1,), Scheme.FUSED)
+    (out,) = assert_equals_reference(runs, [(32, 30)], ADAPTIVITIES["both"])
+    assert len(out.indices0) > 10
 
 
 def test_pairs_of_a_batch_have_their_own_depth_and_width():

@@ -69,7 +69,7 @@ class FusedBlock:
     def __call__(self, state: BlockState, tiles: Tiles) -> None:
         """Launches the block; images without points and pairs that have ended stay as they are."""
         images, capacity, dim = state.x.shape
-        row_tiles, column_tiles = triton.cdiv(capacity, tiles.rows), triton.cdiv(dim, tiles.columns)
+        row_tiles = triton.cdiv(capacity, tiles.rows)
         common = {"ROWS": tiles.rows, "PRECISION": dot_precision(self._dtype), "num_warps": tiles.warps}
         product = {"DIM": dim, "DEPTH": min(tiles.depth, power_of_2(dim)), **common}
         heads = {"HEADS": self._num_heads, "HEAD": dim // self._num_heads}
@@ -104,7 +104,7 @@ class FusedBlock:
             **heads,
             **common,
         )
-        kernels.widen[row_tiles, 2 * column_tiles, images](
+        kernels.widen[row_tiles, triton.cdiv(2 * dim, tiles.columns), images](
             state.x,
             context,
             *state.left,
@@ -115,7 +115,7 @@ class FusedBlock:
             COLUMNS=tiles.columns,
             **product,
         )
-        kernels.narrow[row_tiles, column_tiles, images](
+        kernels.narrow[row_tiles, triton.cdiv(dim, tiles.columns), images](
             hidden,
             *state.left,
             self._norm.weight,
