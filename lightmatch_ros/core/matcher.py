@@ -72,7 +72,8 @@ class FeatureMatcher:
 
     def start(self, features0: Features, features1: Features) -> Callable[[], Matches]:
         """Begins a match and returns what waits for it; see `Engine.start`."""
-        pair = self._prepare(features0), self._prepare(features1)
+        self._prepare(features0, features1)
+        pair = self._prepared[features0], self._prepared[features1]
         collect = self.engine.start([pair], self.adaptivity, self.filter_threshold or self.default_threshold)
 
         def wait() -> Matches:
@@ -90,12 +91,11 @@ class FeatureMatcher:
         prepared = self._prepared.get(features)
         return prepared.nbytes if prepared else 0
 
-    def _prepare(self, features: Features) -> Prepared:
-        prepared = self._prepared.get(features)
-        if prepared is None:
-            (prepared,) = self.engine.prepare([self._points(features)])
-            self._prepared[features] = prepared
-        return prepared
+    def _prepare(self, *images: Features) -> None:
+        """Has the engine prepare the images that it does not know, together."""
+        new = [features for features in dict.fromkeys(images) if features not in self._prepared]
+        prepared = self.engine.prepare([self._points(features) for features in new]) if new else []
+        self._prepared.update(zip(new, prepared, strict=True))
 
     def _points(self, features: Features) -> Points:
         def optional(array: FloatArray | None) -> torch.Tensor | None:

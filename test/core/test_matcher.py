@@ -35,7 +35,7 @@ def test_an_image_is_prepared_once(features, monkeypatch):
     alone = matcher.match(features[0], features[1])
     matcher.match(features[0], features[2])
     again = matcher.match(features[0], features[1])
-    assert prepared == [1, 1, 1]
+    assert prepared == [2, 1], "both at once, then the new one"
     assert (alone.indices0 == again.indices0).all() and (alone.scores == again.scores).all()
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,6 +15,7 @@ from lightmatch_ros.core.engine.folded import Affine
 from lightmatch_ros.core.engine.rows import Rows
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture, NetworkOutput, adaptive
 from lightmatch_ros.core.lightglue.network import no_matches
+from lightmatch_ros.core.types import FloatArray
 
 # (M', D) and (N', D) states to indices0, indices1 and scores.
 Assign = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -33,7 +35,7 @@ class Progress:
         self._adaptivity = adaptivity
         self._n_layers = architecture.n_layers
         first = 1 if adaptivity.prunes else self._n_layers
-        self._layers = [torch.full((count,), first) for pair in counts for count in pair]
+        self._layers = [np.full(count, first, np.int64) for pair in counts for count in pair]
         self._outputs: dict[int, NetworkOutput] = {
             p: no_matches(m, n, architecture, torch.device("cpu")) for p, (m, n) in enumerate(counts) if not (m and n)
         }
@@ -65,30 +67,33 @@ class Progress:
 
     def _adapt(self, layer: int, rows: Rows, decide: Affine, assign: Assign) -> None:
         threshold = adaptive.confidence_threshold(layer, self._n_layers)
-        confidences, matchability = F.linear(rows.states, decide.weight, decide.bias).sigmoid().unbind(1)
+        # sync: to decide; as arrays, since a small operation takes numpy a third of torch's time
+        confidences, matchability = F.linear(rows.states, decide.weight, decide.bias).sigmoid().numpy().T
         stopped = self._stopped(rows, confidences, threshold)
-        stay = torch.ones(len(confidences), dtype=torch.bool)
-        if self._adaptivity.prunes:
+        stay = np.ones(len(confidences), bool)
+        if self._adaptivity.prunes and not all(stopped):
             wanted = adaptive.points_to_keep(confidences, matchability, threshold, self._adaptivity.width_confidence)
             for i, r in enumerate(rows.images()):
                 if rows.counts[i] > self._adaptivity.min_points and not stopped[i // 2]:
                     stay[r] = wanted[r]
-                    self._layers[self._image(rows, i)].index_add_(0, rows.kept[r], wanted[r].long())
+                    self._layers[self._image(rows, i)][rows.kept[r]] += wanted[r]
         for place, end in enumerate(stopped):
             if end:
                 self._answer(place, layer, rows, assign)
         rows.keep(stay, stopped)
         self._answer_emptied(layer, rows, assign)
 
-    def _stopped(self, rows: Rows, confidences: Tensor, threshold: float) -> list[bool]:
+    def _stopped(self, rows: Rows, confidences: FloatArray, threshold: float) -> list[bool]:
         """Whether each pair that is left stops."""
         if not self._adaptivity.stops:
             return [False] * len(rows.pairs)
         images, stopped = rows.images(), []
         for place, pair in enumerate(rows.pairs):
             of_pair = confidences[images[2 * place].start : images[2 * place + 1].stop]
-            stop = adaptive.should_stop(of_pair, threshold, sum(self._counts[pair]), self._adaptivity.depth_confidence)
-            stopped.append(bool(stop))  # sync: the decision to stop
+            unsure = np.float32(np.count_nonzero(of_pair < threshold))
+            stopped.append(
+                bool(adaptive.few_unsure(unsure, sum(self._counts[pair]), self._adaptivity.depth_confidence))
+            )
         return stopped
 
     def _answer_emptied(self, layer: int, rows: Rows, assign: Assign) -> None:
@@ -98,11 +103,11 @@ class Progress:
             for place in range(len(rows.pairs)):
                 if emptied[place]:
                     self._answer(place, layer, rows, assign)
-            rows.keep(torch.ones(sum(rows.counts), dtype=torch.bool), emptied)
+            rows.keep(np.ones(sum(rows.counts), bool), emptied)
 
     def _answer(self, place: int, layer: int, rows: Rows, assign: Assign) -> None:
         rows0, rows1 = rows.images()[2 * place : 2 * place + 2]
-        kept0, kept1 = rows.kept[rows0], rows.kept[rows1]
+        kept0, kept1 = torch.from_numpy(rows.kept[rows0]), torch.from_numpy(rows.kept[rows1])
         indices0 = indices1 = kept0.new_empty(0)
         scores = rows.states.new_empty(0)
         if len(kept0) and len(kept1):
@@ -114,8 +119,8 @@ class Progress:
             scores,
             layer + 1,
             len(kept0) + len(kept1),
-            self._layers[image0],
-            self._layers[image1],
+            torch.from_numpy(self._layers[image0]),
+            torch.from_numpy(self._layers[image1]),
         )
 
     @staticmethod

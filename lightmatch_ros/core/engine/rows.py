@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from lightmatch_ros.core.types import BoolArray, IndexArray
 
 # oneDNN makes a program for each number of rows that it meets, 0.4 ms for each product; of rounded numbers it soon has
 # all. Products of up to this many rows more cost less.
@@ -30,7 +33,7 @@ class Rows:
     states: Tensor
     low: Tensor
     encoding: Tensor
-    kept: Tensor
+    kept: IndexArray
     counts: list[int]
     pairs: list[int]
 
@@ -42,22 +45,25 @@ class Rows:
             start += count
         return slices
 
-    def keep(self, stay: Tensor, ended: list[bool]) -> None:
+    def keep(self, stay: BoolArray, ended: list[bool]) -> None:
         """Leaves the rows that stay, (R,) bool, of the pairs that have not ended; the order remains."""
         images = self.images()
+        self.pairs = [pair for pair, end in zip(self.pairs, ended, strict=True) if not end]
+        if not self.pairs:
+            self.counts = []
+            return
         for p, end in enumerate(ended):
             if end:
                 stay[images[2 * p].start : images[2 * p + 1].stop] = False
-        # sync: the number of rows that are left
-        counts = [int(stay[rows].sum()) for rows in images]
+        counts = [int(np.count_nonzero(stay[rows])) for rows in images]
         self.counts = [count for i, count in enumerate(counts) if not ended[i // 2]]
-        self.pairs = [pair for pair, end in zip(self.pairs, ended, strict=True) if not end]
         if sum(self.counts) < len(stay):
-            chosen = stay.nonzero().squeeze(1)
-            self.states = self.states.index_select(0, chosen)
+            chosen = np.flatnonzero(stay)
+            self.kept = self.kept[chosen]
+            rows = torch.from_numpy(chosen)
+            self.states = self.states.index_select(0, rows)
             self.low = padded(self.states, self.low.dtype)
-            self.encoding = self.encoding.index_select(1, chosen)
-            self.kept = self.kept.index_select(0, chosen)
+            self.encoding = self.encoding.index_select(1, rows)
 
 
 def gather(images: list[tuple[Tensor, Tensor]], pairs: list[int], dtype: torch.dtype) -> Rows:
@@ -68,7 +74,7 @@ def gather(images: list[tuple[Tensor, Tensor]], pairs: list[int], dtype: torch.d
         states,
         padded(states, dtype),
         torch.cat([encoding for _, encoding in images], dim=1),
-        torch.cat([torch.arange(count) for count in counts]),
+        np.concatenate([np.arange(count) for count in counts]),
         counts,
         pairs,
     )

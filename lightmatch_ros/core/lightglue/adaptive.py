@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
+
+# Values of points on a device, or on the host: the formulas are the same, and so are their float32 results.
+Values = TypeVar("Values", Tensor, NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -66,20 +71,25 @@ def should_stop(confidences: Tensor, threshold: float, num_points: int, depth_co
     Returns:
         bool tensor, ().
     """
-    unsure = (confidences < threshold).float().sum()
+    stop: Tensor = few_unsure((confidences < threshold).float().sum(), num_points, depth_confidence)
+    return stop
+
+
+def few_unsure(unsure: Tensor | np.float32, num_points: int, depth_confidence: float) -> Any:
+    """Decides by the number of unconfident points as `should_stop` does; returns bool of the number's kind."""
     return 1.0 - unsure / num_points > depth_confidence
 
 
-def points_to_keep(confidences: Tensor, matchability: Tensor, threshold: float, width_confidence: float) -> Tensor:
+def points_to_keep(confidences: Values, matchability: Values, threshold: float, width_confidence: float) -> Values:
     """Decides which points stay: those that may match or that the network is unsure of.
 
     Args:
-        confidences: (M,) in (0, 1).
-        matchability: (M,) in (0, 1).
+        confidences: (M,) in (0, 1), a tensor or an array of float32.
+        matchability: (M,) in (0, 1), of the same type.
         threshold: from `confidence_threshold`.
         width_confidence: see `Adaptivity`.
 
     Returns:
-        bool tensor, (M,).
+        bool, (M,), of the same type.
     """
-    return torch.logical_or(matchability > 1 - width_confidence, confidences <= threshold)
+    return (matchability > 1 - width_confidence) | (confidences <= threshold)
