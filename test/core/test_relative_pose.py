@@ -100,7 +100,7 @@ def test_no_essential_matrix_fits():
 def test_rotation(outliers):
     R_0_from_1 = rotation_xyz(3, 10, 20)
     scene = make(pose(R_0_from_1, (0, 0, 0)), noise_px=0.5, outliers=outliers)
-    fit = fit_rotation(-2.0 * R_0_from_1.T, rays_of(scene), 2.0)  # a homography has neither sign nor scale
+    fit = fit_rotation(-2.0 * R_0_from_1.T, rays_of(scene), 2.0, 0)  # a homography has neither sign nor scale
     assert rotation_error_deg(fit.motion.R, R_0_from_1) < 0.06
     assert not fit.motion.t.any()
     assert fit.inliers.sum() > 0.95 * scene.inlier.sum()
@@ -109,5 +109,14 @@ def test_rotation(outliers):
 
 def test_rotation_from_a_start_far_off():
     rays = rays_of(make(pose(rotation_xyz(0, 20, 0), (0, 0, 0))))
-    fit = fit_rotation(np.eye(3), rays, 2.0)
+    fit = fit_rotation(np.eye(3), rays, 2.0, 0)
     assert np.count_nonzero(fit.inliers) < 2
+
+
+def test_rotation_is_not_refined_where_too_few_agree():
+    rays = rays_of(make(pose(rotation_xyz(0, 20, 0), (0, 0, 0)), noise_px=0.5, outliers=0.5))
+    start = rotation_xyz(0, 20.1, 0)
+    left = fit_rotation(start.T, rays, 2.0, needed=len(rays))
+    np.testing.assert_allclose(left.motion.R, start, atol=1e-12)
+    refined = fit_rotation(start.T, rays, 2.0, needed=len(rays) // 3)
+    assert rotation_error_deg(refined.motion.R, rotation_xyz(0, 20, 0)) < 0.06

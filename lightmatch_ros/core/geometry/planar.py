@@ -61,7 +61,9 @@ def best_motion(
     Returns:
         The best, or None without any; and a different one that is not clearly worse, or None.
     """
-    fits = [fit_motion(motion, rays, threshold_px) for motion in motions]
+    # Refined from a start near it, a motion would end in the essential one again.
+    others = [motion for motion in motions if essential is None or not _same(motion, essential.motion)]
+    fits = [fit_motion(motion, rays, threshold_px) for motion in others]
     fits += [] if essential is None else [essential]
     scored = [(fit, _scores(fit.motion, rays, threshold_px, sigma_px)) for fit in fits]
     scored.sort(key=lambda pair: -float(np.sum(pair[1])))  # stable

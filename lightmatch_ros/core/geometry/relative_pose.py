@@ -160,13 +160,14 @@ def fit_motion(motion: Motion, rays: Rays, threshold_px: float) -> Fit:
     return refine(rays.sampson, motion, threshold_px, lambda m: clearly_behind(m, rays, threshold_px))
 
 
-def fit_rotation(H: DoubleArray, rays: Rays, threshold_px: float) -> Fit:
+def fit_rotation(H: DoubleArray, rays: Rays, threshold_px: float, needed: int) -> Fit:
     """Fits a rotation without translation.
 
     Args:
         H: (3, 3), x1 ~ H x0 in normalised coordinates, as a start.
         rays: the matches.
         threshold_px: of the reprojection error in the current frame.
+        needed: matches; with fewer that are roughly right at the start it is not refined.
 
     Returns:
         A motion with t = 0; errors are reprojection errors in the current frame.
@@ -178,7 +179,7 @@ def fit_rotation(H: DoubleArray, rays: Rays, threshold_px: float) -> Fit:
     sign = 1.0 if np.linalg.det(H) > 0 else -1.0
     start = Motion(nearest_rotation(sign * H).T, np.zeros(3))
     near = assess(error, start, _WIDE * threshold_px)
-    if np.count_nonzero(near.inliers) < _MIN_MATCHES_ROTATION:
+    if np.count_nonzero(near.inliers) < max(needed, _MIN_MATCHES_ROTATION):
         return near
     a, b = _unit(rays.x0[near.inliers]), _unit(rays.x1[near.inliers])
     return refine(error, Motion(nearest_rotation(a.T @ b), np.zeros(3)), threshold_px)
