@@ -86,7 +86,7 @@ def _pose_of_homography(
     rays: Rays, plane: Plane, essential: Fit | None, score_e: float, config: GeometryConfig
 ) -> PoseEstimate:
     """A rotation where it explains as much as the homography does, a plane otherwise."""
-    needed = np.count_nonzero(plane.inliers) // 2  # guess: with fewer it cannot explain as much
+    needed = int(np.count_nonzero(plane.inliers)) // 2  # guess: with fewer it cannot explain as much
     turn = fit_rotation(plane.H, rays, config.h_threshold_px, needed)
     if ratio_h(_score_h(turn.motion.R.T, rays, config), score_e) > config.max_ratio_h:
         return _pose_of_rotation(turn, rays, config)
