@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ from lightmatch_msgs.msg import Homography, Keyframe, MatchArray, MatcherStatus,
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
+from std_srvs.srv import Trigger
 
 from lightmatch_ros.ros.image_conversions import array_to_image
+from lightmatch_ros.simulation.sources import Frame
 
 START_TIMEOUT_S = 120.0
 RESEND_S = 15.0
@@ -219,3 +222,30 @@ def camera_info(K: np.ndarray, size: tuple[int, int], D: tuple[float, ...] = ())
     info.r = np.eye(3).reshape(9)
     info.p = np.hstack([K, np.zeros((3, 1))]).reshape(12)
     return info
+
+
+@contextlib.contextmanager
+def running(namespace: str, **parameters: Any) -> Iterator[tuple[NodeProcess, Client]]:
+    """Runs a matcher and a client for it; it ends in time when interrupted."""
+    process = NodeProcess(namespace=namespace, **parameters)
+    client = Client(namespace=namespace)
+    try:
+        process.wait_for("active on camera")
+        client.wait_for_matcher()
+        yield process, client
+        code, took_s = process.interrupt()
+        assert code == 0 and took_s < 2
+    finally:
+        process.interrupt()
+        client.destroy_node()
+
+
+def poses_of(client: Client, room: Sequence[Frame], info: CameraInfo) -> dict[int, RelativePose]:
+    """The poses of the room by the stamps of their images, from a calibrated start."""
+    received = client.received["relative_pose"]
+    client.send_until(lambda: received and "calibrated" not in received[-1].reason, room[0].image, 1, info)
+    client.call(Trigger, "lightmatch/reset", Trigger.Request())
+    received.clear()
+    for k, frame in enumerate(room):
+        client.send_and_wait(frame.image, 10**10 + k * STEP_NS, info)
+    return {pose.header.stamp.sec * 10**9 + pose.header.stamp.nanosec: pose for pose in received}

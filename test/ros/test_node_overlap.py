@@ -2,18 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Extraction beside matching gives what one after the other gives: the node over DDS, the worker at full speed."""
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from lightmatch_msgs.msg import RelativePose
 from lightmatch_msgs.srv import MatchImages
-from node_harness import SMALL, STEP_NS, Client, NodeProcess
+from node_harness import SMALL, poses_of, running
 from sensor_msgs.msg import CameraInfo
-from std_srvs.srv import Trigger
 
 from lightmatch_ros.core import schema
 from lightmatch_ros.core.config import NodeConfig
@@ -26,37 +22,11 @@ from lightmatch_ros.simulation.sources import Frame
 LIMIT_S = 120.0
 
 
-@contextlib.contextmanager
-def running(overlap: str) -> Iterator[tuple[NodeProcess, Client]]:
-    process = NodeProcess(namespace=overlap, matcher__overlap=overlap, matcher__tune="false", **SMALL)
-    client = Client(namespace=overlap)
-    try:
-        process.wait_for("active on camera")
-        client.wait_for_matcher()
-        yield process, client
-        code, took_s = process.interrupt()
-        assert code == 0 and took_s < 2
-    finally:
-        process.interrupt()
-        client.destroy_node()
-
-
-def poses_of(client: Client, room: list[Frame], info: CameraInfo) -> dict[int, RelativePose]:
-    """The poses of the room by the stamps of their images, from a calibrated start."""
-    received = client.received["relative_pose"]
-    client.send_until(lambda: received and "calibrated" not in received[-1].reason, room[0].image, 1, info)
-    client.call(Trigger, "lightmatch/reset", Trigger.Request())
-    received.clear()
-    for k, frame in enumerate(room):
-        client.send_and_wait(frame.image, 10**10 + k * STEP_NS, info)
-    return {pose.header.stamp.sec * 10**9 + pose.header.stamp.nanosec: pose for pose in received}
-
-
 @pytest.mark.dds
 def test_the_node_publishes_the_same_poses(ros_context, room, info):
     poses = {}
     for overlap in ("never", "always"):
-        with running(overlap) as (process, client):
+        with running(overlap, matcher__overlap=overlap, matcher__tune="false", **SMALL) as (process, client):
             assert any("extracts ahead" in line for line in process.lines) == (overlap == "always")
             poses[overlap] = poses_of(client, room, info)
             request = MatchImages.Request(camera_info0=info, camera_info1=info)
