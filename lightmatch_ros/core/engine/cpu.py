@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lightmatch_ros.core.engine.assignment import best_matches
 from lightmatch_ros.core.engine.folded import FoldedBlock, fold
-from lightmatch_ros.core.engine.interface import Precision, Prepared, own
+from lightmatch_ros.core.engine.interface import OnDemand, Precision, Prepared, own
 from lightmatch_ros.core.engine.kernels import Kernels, rotary
 from lightmatch_ros.core.engine.malloc import keep_freed_memory
 from lightmatch_ros.core.engine.product import DTYPE, Product
@@ -56,7 +56,7 @@ class _Block:
         self.norm = block.norm
 
 
-class CpuEngine:
+class CpuEngine(OnDemand):
     """Runs LightGlue on a CPU. Not thread-safe.
 
     Differs from the reference only by rounding: all decisions are the same functions of the same values.
@@ -114,12 +114,6 @@ class CpuEngine:
             self._cross_attention(i, rows)
             progress.after_layer(i, rows, decide, functools.partial(self._assign, i, filter_threshold))
         return progress.outputs
-
-    def start(
-        self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
-    ) -> Callable[[], list[NetworkOutput]]:
-        """See `Engine.start`."""
-        return functools.partial(self.match, pairs, adaptivity, filter_threshold)
 
     def warm_up(self, counts: Sequence[int]) -> float:
         """See `Engine.warm_up`."""

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lightmatch_ros.core.engine.interface import Precision, Prepared, own
+from lightmatch_ros.core.engine.interface import OnDemand, Precision, Prepared, own
 from lightmatch_ros.core.engine.random_points import match_random
 from lightmatch_ros.core.lightglue import Adaptivity, LightGlue, NetworkOutput, Points
 
@@ -28,7 +27,7 @@ class EagerPrepared(Prepared):
         return 0
 
 
-class EagerEngine:
+class EagerEngine(OnDemand):
     """Runs the network as it is written, pair after pair, in float32, on any device; keeps nothing of an image.
 
     Args:
@@ -53,12 +52,6 @@ class EagerEngine:
         """See `Engine.match`."""
         points = [(own(EagerPrepared, image0).points, own(EagerPrepared, image1).points) for image0, image1 in pairs]
         return [self._network(points0, points1, adaptivity, filter_threshold) for points0, points1 in points]
-
-    def start(
-        self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
-    ) -> Callable[[], list[NetworkOutput]]:
-        """See `Engine.start`."""
-        return functools.partial(self.match, pairs, adaptivity, filter_threshold)
 
     def warm_up(self, counts: Sequence[int]) -> float:
         """See `Engine.warm_up`."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -89,10 +90,17 @@ class Engine(Protocol):
     def start(
         self, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
     ) -> Callable[[], list[NetworkOutput]]:
-        """Begins a `match` and returns what waits for its answers; on a CPU it is done there and not before.
-
-        Two may be under way.
-        """
+        """Begins a `match` and returns what waits for its answers. Two may be under way."""
 
     def warm_up(self, counts: Sequence[int]) -> float:
         """Compiles what has to be compiled and runs images of these numbers of points; returns the time taken, s."""
+
+
+class OnDemand:
+    """For engines that have nothing to do a match beside: it is done when its answers are asked for."""
+
+    def start(
+        self: Engine, pairs: Sequence[tuple[Prepared, Prepared]], adaptivity: Adaptivity, filter_threshold: float
+    ) -> Callable[[], list[NetworkOutput]]:
+        """See `Engine.start`."""
+        return functools.partial(self.match, pairs, adaptivity, filter_threshold)

@@ -10,6 +10,8 @@ best.
 import triton
 import triton.language as tl
 
+from lightmatch_ros.core.engine.cuda.fused.block_kernels import block_of
+
 
 @triton.jit
 def _stopped_after(running, stop_layer, pair, N_LAYERS: tl.constexpr):
@@ -46,9 +48,7 @@ def describe(
     head = tl.maximum(_stopped_after(running, stop_layer, image // 2, N_LAYERS) - 1 - FIRST, 0)
     weight += head * (DIM + 1) * DIM
     bias += head * (DIM + 1)
-    rows = start + tl.arange(0, ROWS)
-    exists = rows < count
-    places = image * capacity + tl.load(kept + image * capacity + rows, mask=exists, other=0)
+    rows, exists, places = block_of(kept, count, image, start, capacity, ROWS)
     columns = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
     narrow = columns < DIM
     tile = tl.zeros((ROWS, COLUMNS), tl.float32)
@@ -73,27 +73,31 @@ def describe(
 @triton.jit
 def _similarities(
     projected,
-    rows,  # (ROWS,) of all images' rows
+    rows,  # (ROWS,), of the image
     exists,
-    others,  # (COLUMNS,)
-    there,
+    image,
+    first,  # column, a point of the other image
+    other_count,
+    capacity,
     DIM: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
     DEPTH: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """Returns a tile (ROWS, COLUMNS) float32 of products of points."""
+    """Returns the columns of a tile and its products (ROWS, COLUMNS) float32, minus infinity beyond the count."""
+    columns = first + tl.arange(0, COLUMNS)
+    there = columns < other_count
+    left_rows = projected + (image * capacity + rows[:, None]) * DIM
+    right_rows = projected + ((image ^ 1) * capacity + columns[None, :]) * DIM
     tile = tl.zeros((ROWS, COLUMNS), tl.float32)
     for k in range(0, DIM, DEPTH):
         depth = k + tl.arange(0, DEPTH)
         inside = depth < DIM
-        left = projected + rows[:, None] * DIM + depth[None, :]
-        left = tl.load(left, mask=exists[:, None] & inside[None, :], other=0.0)
-        right = projected + others[None, :] * DIM + depth[:, None]
-        right = tl.load(right, mask=there[None, :] & inside[:, None], other=0.0)
+        left = tl.load(left_rows + depth[None, :], mask=exists[:, None] & inside[None, :], other=0.0)
+        right = tl.load(right_rows + depth[:, None], mask=there[None, :] & inside[:, None], other=0.0)
         tile = tl.dot(left, right, tile, input_precision=PRECISION)
-    return tile
+    return columns, tl.where(there[None, :], tile, -float("inf"))
 
 
 @triton.jit
@@ -115,28 +119,15 @@ def normalise(
     count = tl.load(counts + image)
     if start >= count:
         return
-    other = image ^ 1
-    other_count = tl.load(counts + other)
+    other_count = tl.load(counts + (image ^ 1))
     rows = start + tl.arange(0, ROWS)
     exists = rows < count
     highest = tl.full((ROWS,), -1e30, tl.float32)  # finite, as the sum's least, for an image without points
     total = tl.zeros((ROWS,), tl.float32)
     for first in range(0, other_count, COLUMNS):
-        columns = first + tl.arange(0, COLUMNS)
-        there = columns < other_count
-        tile = _similarities(
-            projected,
-            image * capacity + rows,
-            exists,
-            other * capacity + columns,
-            there,
-            DIM,
-            ROWS,
-            COLUMNS,
-            DEPTH,
-            PRECISION,
+        _columns, tile = _similarities(
+            projected, rows, exists, image, first, other_count, capacity, DIM, ROWS, COLUMNS, DEPTH, PRECISION
         )
-        tile = tl.where(there[None, :], tile, -float("inf"))
         new_highest = tl.maximum(highest, tl.max(tile, 1))
         total = total * tl.exp(highest - new_highest) + tl.sum(tl.exp(tile - new_highest[:, None]), 1)
         highest = new_highest
@@ -167,30 +158,17 @@ def best(
     count = tl.load(counts + image)
     if start >= count:
         return
-    other = image ^ 1
-    other_count = tl.load(counts + other)
+    other_count = tl.load(counts + (image ^ 1))
     rows = start + tl.arange(0, ROWS)
     exists = rows < count
     value = tl.full((ROWS,), -float("inf"), tl.float32)
     partner = tl.zeros((ROWS,), tl.int32)
     for first in range(0, other_count, COLUMNS):
-        columns = first + tl.arange(0, COLUMNS)
-        there = columns < other_count
-        tile = _similarities(
-            projected,
-            image * capacity + rows,
-            exists,
-            other * capacity + columns,
-            there,
-            DIM,
-            ROWS,
-            COLUMNS,
-            DEPTH,
-            PRECISION,
+        columns, tile = _similarities(
+            projected, rows, exists, image, first, other_count, capacity, DIM, ROWS, COLUMNS, DEPTH, PRECISION
         )
-        bias = tl.load(biases + other * capacity + columns, mask=there, other=0.0)
-        tile = tl.where(there[None, :], 2.0 * tile + bias[None, :], -float("inf"))
-        highest, column = tl.max(tile, 1, return_indices=True)
+        bias = tl.load(biases + (image ^ 1) * capacity + columns, mask=columns < other_count, other=0.0)
+        highest, column = tl.max(2.0 * tile + bias[None, :], 1, return_indices=True)
         partner = tl.where(highest > value, first + column, partner)
         value = tl.maximum(highest, value)
     own = tl.load(biases + image * capacity + rows, mask=exists, other=0.0)

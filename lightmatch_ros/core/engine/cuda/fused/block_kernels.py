@@ -25,6 +25,14 @@ def live(counts, running, image):
 
 
 @triton.jit
+def block_of(kept, count, image, start, capacity, ROWS: tl.constexpr):
+    """Returns a block's rows, which of them are points, and where their states are among all images' (ROWS,)."""
+    rows = start + tl.arange(0, ROWS)
+    exists = rows < count
+    return rows, exists, image * capacity + tl.load(kept + image * capacity + rows, mask=exists, other=0)
+
+
+@triton.jit
 def project(
     x,
     encoding,  # (S, C, 2 HEAD): cosines, signed sines
@@ -53,9 +61,8 @@ def project(
     count = live(counts, running, image)
     if start >= count:
         return
-    rows = start + tl.arange(0, ROWS)
-    exists = (rows < count)[:, None]
-    places = image * capacity + tl.load(kept + image * capacity + rows, mask=rows < count, other=0)
+    rows, exists, places = block_of(kept, count, image, start, capacity, ROWS)
+    exists = exists[:, None]
     lows = tl.arange(0, HALF)
     in_head = (lows < HEAD // 2)[None, :]
     columns = (part * HEADS + head) * HEAD + lows
@@ -174,9 +181,8 @@ def widen(
     count = live(counts, running, image)
     if start >= count:
         return
-    rows = start + tl.arange(0, ROWS)
-    exists = (rows < count)[:, None]
-    places = image * capacity + tl.load(kept + image * capacity + rows, mask=rows < count, other=0)
+    rows, exists, places = block_of(kept, count, image, start, capacity, ROWS)
+    exists = exists[:, None]
     columns = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
     wide = columns < 2 * DIM
     tile = tl.zeros((ROWS, COLUMNS), tl.float32)
@@ -222,8 +228,8 @@ def narrow(
     count = live(counts, running, image)
     if start >= count:
         return
-    rows = start + tl.arange(0, ROWS)
-    exists = (rows < count)[:, None]
+    rows, exists, places = block_of(kept, count, image, start, capacity, ROWS)
+    exists = exists[:, None]
     source = hidden + (image * capacity + rows[:, None]) * (2 * DIM)
     mean = tl.zeros((ROWS,), tl.float32)
     for k in range(0, 2 * DIM, DEPTH):
@@ -253,7 +259,6 @@ def narrow(
         weights = tl.load(weights, mask=inside[:, None] & narrowed[None, :], other=0.0)
         tile = tl.dot(values.to(weights.dtype), weights, tile, input_precision=PRECISION)
     tile += tl.load(bias + columns, mask=narrowed, other=0.0)[None, :].to(tl.float32)
-    places = image * capacity + tl.load(kept + image * capacity + rows, mask=rows < count, other=0)
     target = x + places[:, None] * DIM + columns[None, :]
     wanted = exists & narrowed[None, :]
     tl.store(target, tl.load(target, mask=wanted, other=0.0) + tile, mask=wanted)

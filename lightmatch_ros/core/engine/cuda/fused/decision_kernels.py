@@ -9,7 +9,7 @@ in pairs that go on; a pair of which an image is emptied ends.
 import triton
 import triton.language as tl
 
-from lightmatch_ros.core.engine.cuda.fused.block_kernels import live
+from lightmatch_ros.core.engine.cuda.fused.block_kernels import block_of, live
 
 # A verdict's bits.
 UNSURE = tl.constexpr(1)
@@ -68,9 +68,7 @@ def judge(
     count = live(counts, running, image)
     if start >= count:
         return
-    rows = start + tl.arange(0, ROWS)
-    exists = rows < count
-    places = image * capacity + tl.load(kept + image * capacity + rows, mask=exists, other=0)
+    rows, exists, places = block_of(kept, count, image, start, capacity, ROWS)
     columns = tl.arange(0, WIDTH)
     inside = columns < DIM
     states = tl.load(x + places[:, None] * DIM + columns[None, :], mask=exists[:, None] & inside[None, :], other=0.0)
