@@ -20,10 +20,11 @@ from lightglue_cases import (
 
 from lightmatch_ros.core.engine import Precision, product
 from lightmatch_ros.core.engine.cuda import Buckets, CudaEngine, Scheme, engine, trial
-from lightmatch_ros.core.engine.cuda.fused import decisions, has_triton
+from lightmatch_ros.core.engine.cuda.fused import has_triton
 from lightmatch_ros.core.engine.cuda.fused.tiles import candidates
 from lightmatch_ros.core.engine.cuda.trial import DisagreementError, try_scheme, working_scheme
-from lightmatch_ros.core.lightglue import Adaptivity, Architecture
+from lightmatch_ros.core.engine.folded import fold
+from lightmatch_ros.core.lightglue import Adaptivity, Architecture, LightGlue
 
 pytestmark = [
     pytest.mark.skipif(not has_triton(), reason="Triton is not installed"),
@@ -69,7 +70,7 @@ def test_equals_reference_for_other_architectures(name, counts):
 
 def test_points_are_pruned_over_several_chunks(monkeypatch):
     """Places move to the front of their list while later chunks are still to be read."""
-    monkeypatch.setattr(decisions, "CHUNK", 16)
+    monkeypatch.setattr("lightmatch_ros.core.engine.cuda.fused.decisions.CHUNK", 16)
     runs = CudaEngine(random_network(THREE_LAYERS), Precision.FP32, BUCKETS, (1,), Scheme.FUSED)
     (out,) = assert_equals_reference(runs, [(64, 60)], ADAPTIVITIES["narrow"])
     assert out.num_kept < 100
@@ -142,6 +143,37 @@ def test_half_precision_stays_near(monkeypatch):
     reference = network(*pair, ADAPTIVITIES["full"], 0.1)
     ours, wanted = (set(zip(o.indices0.tolist(), o.indices1.tolist())) for o in (out, reference))
     assert len(ours & wanted) >= 0.9 * len(ours | wanted)
+
+
+class Launches:
+    """Stands in for a kernel and counts its launches."""
+
+    def __init__(self, log: list[str], name: str) -> None:
+        self.log, self.name = log, name
+
+    def __getitem__(self, grid):
+        return lambda *_, **__: self.log.append(self.name)
+
+
+@pytest.mark.parametrize(("adaptive", "count"), [(False, 73), (True, 89)])
+def test_official_network_takes_few_kernels(adaptive, count, monkeypatch):
+    from lightmatch_ros.core.engine.cuda.fused import assignment_kernels, block_kernels, decision_kernels
+    from lightmatch_ros.core.engine.cuda.fused.program import FusedLayers, FusedProgram
+
+    log: list[str] = []
+    launched = {
+        block_kernels: ("project", "attend", "widen", "narrow"),
+        decision_kernels: ("begin", "judge", "decide"),
+        assignment_kernels: ("describe", "normalise", "best", "answer"),
+    }
+    for module, names in launched.items():
+        for name in names:
+            monkeypatch.setattr(module, name, Launches(log, name))
+    network = LightGlue(Architecture()).requires_grad_(False)
+    layers = FusedLayers(fold(network), network.architecture, torch.bfloat16)
+    FusedProgram(layers, 1, 64, torch.device("cpu")).run(adaptive)
+    assert len(log) == count
+    assert log[0] == "begin" and log[-1] == "answer"
 
 
 def test_captures_are_counted():
