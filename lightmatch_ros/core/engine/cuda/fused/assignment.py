@@ -25,7 +25,7 @@ class FusedHeads:
 
     def __init__(self, folded: Sequence[FoldedLayer]) -> None:
         heads = [layer.assign for layer in folded if layer.assign is not None]
-        self._n_layers = len(folded)
+        self._first = len(folded) - len(heads)
         self._weight = torch.stack([head.weight for head in heads])  # (heads, D + 1, D)
         self._bias = torch.stack([head.bias for head in heads])  # (heads, D + 1)
 
@@ -48,15 +48,15 @@ class FusedHeads:
         partners = torch.empty_like(state.kept)
         kernels.describe[row_tiles, column_tiles, images](
             state.x,
-            *state.left,
+            state.kept,
+            state.counts,
             state.stop_layer,
             self._weight,
             self._bias,
             projected,
             logits,
             capacity,
-            N_LAYERS=self._n_layers,
-            FIRST=self._n_layers - len(self._weight),
+            FIRST=self._first,
             **product,
         )
         kernels.normalise[row_tiles, images](projected, logits, state.counts, biases, capacity, **product)
@@ -64,7 +64,8 @@ class FusedHeads:
         kernels.answer[row_tiles, images // 2](
             values,
             partners,
-            *state.left,
+            state.kept,
+            state.counts,
             state.stop_layer,
             state.request.threshold,
             answer.words,
@@ -73,6 +74,5 @@ class FusedHeads:
             answer.scores,
             answer.words.stride(0),
             capacity,
-            N_LAYERS=self._n_layers,
             ROWS=tiles.rows,
         )

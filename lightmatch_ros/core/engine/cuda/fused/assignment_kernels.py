@@ -14,24 +14,16 @@ from lightmatch_ros.core.engine.cuda.fused.block_kernels import block_of
 
 
 @triton.jit
-def _stopped_after(running, stop_layer, pair, N_LAYERS: tl.constexpr):
-    """Returns the layers that a pair has run: all, where nothing ended it."""
-    return tl.where(tl.load(running + pair) > 0, N_LAYERS, tl.load(stop_layer + pair))
-
-
-@triton.jit
 def describe(
     x,
     kept,
     counts,
-    running,
     stop_layer,
     weight,  # (heads, DIM + 1, DIM) float32, of the last layers; the last row gives the logit of matchability
     bias,  # (heads, DIM + 1) float32
     projected,  # (S, C, DIM) float32, whose products are similarities
     logits,  # (S, C) float32
     capacity,
-    N_LAYERS: tl.constexpr,
     FIRST: tl.constexpr,  # the first layer that has a head
     DIM: tl.constexpr,
     ROWS: tl.constexpr,
@@ -45,7 +37,7 @@ def describe(
     count = tl.load(counts + image)
     if start >= count:
         return
-    head = tl.maximum(_stopped_after(running, stop_layer, image // 2, N_LAYERS) - 1 - FIRST, 0)
+    head = tl.load(stop_layer + image // 2) - 1 - FIRST
     weight += head * (DIM + 1) * DIM
     bias += head * (DIM + 1)
     rows, exists, places = block_of(kept, count, image, start, capacity, ROWS)
@@ -182,7 +174,6 @@ def answer(
     partners,
     kept,
     counts,
-    running,
     stop_layer,
     filter_threshold,  # () float32
     header,  # int32: stop layer and both counts of a pair, at pair * stride
@@ -191,7 +182,6 @@ def answer(
     scores,
     stride,
     capacity,
-    N_LAYERS: tl.constexpr,
     ROWS: tl.constexpr,
 ):
     """Writes mutual matches above the threshold: of each row of image 0, its partner in image 1 or -1."""
@@ -200,7 +190,7 @@ def answer(
     count0 = tl.load(counts + 2 * pair)
     count1 = tl.load(counts + 2 * pair + 1)
     if start == 0:
-        tl.store(header + pair * stride, _stopped_after(running, stop_layer, pair, N_LAYERS))
+        tl.store(header + pair * stride, tl.load(stop_layer + pair))
         tl.store(header + pair * stride + 1, count0)
         tl.store(header + pair * stride + 2, count1)
     if start >= count0:

@@ -131,9 +131,7 @@ def attend(
     of_keys = heads + (other * HEADS + head) * capacity * HEAD
     if not CROSS:
         of_keys += part
-    of_values = heads + (other * HEADS + head) * capacity * HEAD + part
-    if not CROSS:
-        of_values += part
+    of_values = of_keys + part
     queries = tl.load(of_queries + rows[:, None] * HEAD + channels[None, :], mask=exists, other=0.0)
     highest = tl.full((ROWS,), -float("inf"), tl.float32)
     total = tl.zeros((ROWS,), tl.float32)

@@ -30,7 +30,7 @@ def begin(
     N_LAYERS: tl.constexpr,
     CHUNK: tl.constexpr,
 ):
-    """Lists all points of an image; without pruning each counts as looked at to the end."""
+    """Lists all points of an image; without pruning each counts as looked at to the end, as a pair runs to it."""
     image = tl.program_id(1)
     count = tl.load(asked + image)
     places = tl.program_id(0) * CHUNK + tl.arange(0, CHUNK)
@@ -43,7 +43,7 @@ def begin(
         if image % 2 == 0:
             has_points = (count > 0) & (tl.load(asked + image + 1) > 0)
             tl.store(running + image // 2, has_points.to(tl.int32))
-            tl.store(stop_layer + image // 2, 0)
+            tl.store(stop_layer + image // 2, N_LAYERS)
 
 
 @triton.jit
@@ -103,7 +103,6 @@ def decide(
     pair = tl.program_id(0)
     if tl.load(running + pair) == 0:
         return
-    tl.store(stop_layer + pair, step)
     unsure = 0
     for image in range(2 * pair, 2 * pair + 2):
         count = tl.load(counts + image)
@@ -113,10 +112,8 @@ def decide(
             unsure += tl.sum(seen & UNSURE)
     total = tl.load(asked + 2 * pair) + tl.load(asked + 2 * pair + 1)
     confident = 1.0 - unsure.to(tl.float32) / total.to(tl.float32)
-    if (tl.load(stops) > 0) & (confident > tl.load(depth)):
-        tl.store(running + pair, 0)
-    elif tl.load(prunes) > 0:
-        emptied = 0
+    ended = ((tl.load(stops) > 0) & (confident > tl.load(depth))).to(tl.int32)
+    if (ended == 0) & (tl.load(prunes) > 0):
         for image in range(2 * pair, 2 * pair + 2):
             count = tl.load(counts + image)
             if count > tl.load(min_points):
@@ -124,9 +121,10 @@ def decide(
                 left = _prune(verdicts + image * capacity, kept + image * capacity, looked, count, CHUNK)
                 tl.store(counts + image, left)
                 if left == 0:
-                    emptied = 1
-        if emptied > 0:
-            tl.store(running + pair, 0)
+                    ended = 1
+    if ended > 0:
+        tl.store(running + pair, 0)
+        tl.store(stop_layer + pair, step)
 
 
 @triton.jit

@@ -22,7 +22,7 @@ class MatchState(BlockState):
     """A match on its way.
 
     Attributes:
-        stop_layer: (P,) int32, layers after which a pair was last decided on.
+        stop_layer: (P,) int32, layers after which a pair has ended; all of them while it runs.
         request, answer: see there; the answer's layers are the current ones.
     """
 
