@@ -27,7 +27,7 @@ from lightmatch_ros.core.engine.cuda.schemes import schemes
 from lightmatch_ros.core.lightglue import Adaptivity, Architecture
 from lightmatch_ros.core.lightglue.adaptive import FULL
 from lightmatch_ros.evaluation.bench.environment import describe
-from lightmatch_ros.evaluation.bench.measure import Lane, alternate
+from lightmatch_ros.evaluation.bench.measure import Lane, Statistics, alternate
 from lightmatch_ros.evaluation.bench.workload import FILTER_THRESHOLD, random_network, random_pair
 
 MATCHES = 20
@@ -60,7 +60,7 @@ def measure(engine: CudaEngine, count: int, adaptivity: Adaptivity, device: torc
             kernels[event.name] += event.device_time
             calls["kernels"] += 1
     return {
-        "median_ms": 1e3 * sorted(lane.times_s)[len(lane.times_s) // 2],
+        "median_ms": Statistics.of(lane.times_s).median_ms,
         "stop_layer": match()[0].stop_layer,
         "kernels": calls["kernels"] / MATCHES,
         "launches": sum(calls[name] for name in LAUNCHES) / MATCHES,
