@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -140,6 +141,7 @@ def main(args: Sequence[str] | None = None) -> int:
         os._exit(code)
     node.destroy_node()
     rclpy.try_shutdown()
+    gc.freeze()  # or the interpreter's end looks for garbage among all of torch's objects: 0.7 of 0.9 s
     return code
 
 

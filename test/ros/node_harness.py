@@ -234,7 +234,8 @@ def running(namespace: str, **parameters: Any) -> Iterator[tuple[NodeProcess, Cl
         client.wait_for_matcher()
         yield process, client
         code, took_s = process.interrupt()
-        assert code == 0 and took_s < 2
+        said = "\n".join(process.lines[-20:])
+        assert code == 0 and took_s < 2, f"exit status {code} after {took_s:.1f} s, it said:\n{said}"
     finally:
         process.interrupt()
         client.destroy_node()
